@@ -1,0 +1,35 @@
+# Targets: demo (first thing to try), test, verify, lint, clean. Set-up happens by itself on first use.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := hdl cost_model sim host
+
+.PHONY: demo test verify lint setup clean
+
+demo: setup
+	$(BIN)/python -m host.demo
+
+test: lint
+	$(BIN)/python -m pytest
+
+verify: setup
+	$(BIN)/python -m pytest tests/rtl tests/system
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(PACKAGES)
+
+setup: $(VENV)/installed.stamp
+
+# Two stamps, so that an edit of pyproject.toml does not install torch again.
+$(VENV)/installed.stamp: $(VENV)/locked.stamp pyproject.toml
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/locked.stamp: requirements.lock .ci/setup
+	@.ci/setup $(VENV)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
