@@ -1,0 +1,98 @@
+"""A labelled data set in memory, and what is refused before training starts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from host.errors import HostError
+
+__all__ = ["DataError", "Dataset", "check_features", "check_labels"]
+
+
+class DataError(HostError):
+    """A data set that is missing, damaged or unusable."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples and labels, split into training and test parts.
+
+    Parameters
+    ----------
+    name
+        What messages and run folders call it.
+    x_train, x_test
+        ``samples x features``, float32, finite.
+    y_train, y_test
+        ``samples``, int64, each between 0 and ``classes - 1``.
+    classes
+        Width of the output layer.
+
+    Raises
+    ------
+    DataError
+        For an empty part, shapes that do not agree, values that are not finite, labels out of range.
+    """
+
+    name: str
+    x_train: NDArray[np.float32]
+    y_train: NDArray[np.int64]
+    x_test: NDArray[np.float32]
+    y_test: NDArray[np.int64]
+    classes: int
+
+    def __post_init__(self) -> None:
+        if self.classes < 2:
+            raise DataError(f"{self.name}: classes must be at least 2, not {self.classes!r}")
+        for part, x, y in (("training", self.x_train, self.y_train), ("test", self.x_test, self.y_test)):
+            check_features(f"{self.name}: {part} samples", x)
+            check_labels(f"{self.name}: {part} labels", y, self.classes)
+            if len(x) != len(y):
+                raise DataError(f"{self.name}: {part} labels must be {len(x)} like the samples, not {len(y)}")
+        if self.x_train.shape[1] != self.x_test.shape[1]:
+            raise DataError(
+                f"{self.name}: test samples must have {self.x_train.shape[1]} features like the training "
+                f"samples, not {self.x_test.shape[1]}"
+            )
+
+    @property
+    def features(self) -> int:
+        """Values of one sample."""
+        return int(self.x_train.shape[1])
+
+
+def check_features(what: str, x: NDArray[np.float32]) -> None:
+    """Refuse anything but a non-empty, finite ``samples x features`` array.
+
+    Raises
+    ------
+    DataError
+        Naming ``what``, the value and its place.
+    """
+    if x.ndim != 2:
+        raise DataError(f"{what} must have the shape samples x features, not {x.shape}")
+    if x.size == 0:
+        raise DataError(f"{what} must not be empty, but have the shape {x.shape}")
+    finite = np.isfinite(x)
+    if not finite.all():
+        row, column = np.argwhere(~finite)[0]
+        raise DataError(
+            f"{what} must be finite, but {x.size - int(finite.sum())} values are not; "
+            f"the first is {x[row, column]} in sample {row}, feature {column}"
+        )
+
+
+def check_labels(what: str, y: NDArray[np.int64], classes: int) -> None:
+    """Refuse anything but a vector of class indices below ``classes``.
+
+    Raises
+    ------
+    DataError
+        Naming ``what``, the value and its place.
+    """
+    if y.ndim != 1:
+        raise DataError(f"{what} must be a vector, not of the shape {y.shape}")
+    wrong = np.flatnonzero((y < 0) | (y >= classes))
+    if wrong.size:
+        raise DataError(f"{what} must be between 0 and {classes - 1}, not {y[wrong[0]]} (sample {wrong[0]})")
