@@ -1,7 +1,7 @@
 """Post lanes: what becomes of a finished sum. Twin of the lanes of the array (docs/engine.md, Arithmetic).
 
-`forward`, `backward` and `update` take int64 tensors of any shape (vectors x lanes as a rule) that hold wrapped
-40-bit accumulators, and return int64 values of 16 bits and the mask of the lanes that were clipped.
+`forward`, `backward` and `update` take int64 tensors of any shape (vectors x lanes as a rule) that hold
+wrapped 40-bit accumulators, and return int64 values of 16 bits and the mask of the lanes that were clipped.
 """
 
 import math
