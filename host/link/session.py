@@ -1,0 +1,314 @@
+"""One host's use of one board over a lossy transport: what was asked, exactly once, or one clear error."""
+
+import secrets
+import time
+from collections.abc import Iterable
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from hdl.link.protocol import (
+    ACK_REQUEST,
+    BUSY,
+    MAX_PAYLOAD_BYTES,
+    PACKET_BUFFERS,
+    PROTOCOL_VERSION,
+    Ack,
+    PacketError,
+    Type,
+    pack_address,
+)
+from hdl.program import Space, StartParameters
+
+from .channel import Channel, Received
+from .errors import BoardBusy, WrongDigest, WrongVersion
+from .reads import Read, ReadWindow
+from .transport import Buffer, Transport
+from .window import SendWindow
+
+__all__ = ["Session", "Words"]
+
+Words = npt.NDArray[np.uint16] | npt.NDArray[np.int16]
+
+ROOM_WHEN_FULL = 1
+"""Packets on the way while the board reports no free buffer: enough to learn when it has one again."""
+
+
+class Session:
+    """A connected board.
+
+    Parameters
+    ----------
+    transport
+        Carries the packets; closed with the session, and when connecting fails.
+    digest
+        `EngineConfig.digest` of the engine the host was lowered for.
+    patience_s
+        Longest time without an answer, and without progress.
+
+    Raises
+    ------
+    BoardDoesNotAnswer
+        When nothing answers.
+    WrongDigest, WrongVersion
+        When another engine, or another protocol, answers.
+    """
+
+    def __init__(self, transport: Transport, digest: str, patience_s: float = 5.0) -> None:
+        self._channel = Channel(transport, patience_s)
+        self._ack: Ack | None = None
+        self._acks = 0
+        self._credit = PACKET_BUFFERS
+        self._runs = 0
+        self._run_batches = 0
+        self._read_number = 0
+        self._ranges: list[tuple[int, int]] = []
+        try:
+            self._channel.session = self._connect(digest)
+        except BaseException:
+            transport.close()
+            raise
+        self._window = SendWindow(self._channel.session)
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def name(self) -> str:
+        """The board's address."""
+        return self._channel.name
+
+    @property
+    def patience_s(self) -> float:
+        """Longest time without an answer, and without progress."""
+        return self._channel.patience_s
+
+    def close(self) -> None:
+        """Close the transport; harmless when repeated."""
+        self._channel.close()
+
+    def write(self, space: Space, address: int, words: Words) -> None:
+        """Store words from ``address`` (in words) of a space onwards.
+
+        Returns when the last packet is on its way; ``words`` must stay unchanged until `flush`. Writes to the
+        same place keep their order.
+
+        Raises
+        ------
+        LinkError
+            When the board does not answer or accept.
+        """
+        view = _bytes_of(words)
+        length = len(view)
+        start = pack_address(space, address)
+        self._claim(start, start + length // 2)
+        for offset in range(0, length, MAX_PAYLOAD_BYTES):
+            flags = ACK_REQUEST if offset + MAX_PAYLOAD_BYTES >= length else 0
+            self._send(Type.WRITE, start + offset // 2, view[offset : offset + MAX_PAYLOAD_BYTES], flags)
+
+    def flush(self) -> None:
+        """Wait until the board has everything sent so far."""
+        since_s = time.monotonic()
+        while self._window.unacknowledged:
+            since_s = self._progress(since_s, "for the acknowledgement of all packets")
+        self._ranges.clear()
+
+    def read(self, space: Space, address: int, count: int) -> npt.NDArray[np.uint16]:
+        """``count`` words from ``address`` of a space onwards, after all earlier writes.
+
+        Raises
+        ------
+        BoardBusy
+            When a run is on and the space is not that of the counters.
+        LinkError
+            When the board does not answer.
+        """
+        self.flush()
+        words = np.empty(count, dtype="<u2")
+        reads = ReadWindow(pack_address(space, address), _bytes_of(words), self._read_number)
+        since_s = time.monotonic()
+        while not reads.finished:
+            while (read := reads.next()) is not None:
+                self._request(reads, [read])
+            if self._await_data(reads, space):
+                since_s = time.monotonic()
+            self._channel.check_patience(since_s, f"for words of {space.name} (READ)")
+        self._read_number = reads.next_number
+        return words
+
+    def start(self, parameters: StartParameters) -> None:
+        """Start a run once the board is idle; exactly once, however often the packet is lost.
+
+        Raises
+        ------
+        LinkError
+            When the board does not answer, stays busy or does not accept.
+        """
+        since_s = time.monotonic()
+        while self.status().busy:
+            self._channel.check_patience(since_s, "for it to become idle (START)")
+        self._send(Type.START, 0, parameters.encode(), ACK_REQUEST)
+        self.flush()
+        self._runs += 1
+        self._run_batches = parameters.batches
+
+    def commit(self, batches: int) -> None:
+        """Tell the board that so many batches more are in its memory, after all earlier writes."""
+        if not 1 <= batches <= 0xFFFF:
+            raise ValueError(f"batches must be between 1 and 65535, not {batches!r}")
+        self._send(Type.COMMIT, 0, batches.to_bytes(2, "little"), ACK_REQUEST)
+
+    def status(self) -> Ack:
+        """The board's state, asked for now."""
+        since_s = asked_s = time.monotonic()
+        acks = self._acks
+        self._channel.send(self._channel.packet(Type.STATUS))
+        while self._acks == acks or self._ack is None:
+            due_s = asked_s + self._channel.round_trip.timeout_s
+            now_s = time.monotonic()
+            if now_s < due_s:
+                self._take(self._channel.receive(due_s - now_s))
+                continue
+            self._channel.round_trip.expired()
+            self._channel.send(self._channel.packet(Type.STATUS))
+            asked_s = now_s
+            self._channel.check_patience(since_s, "for its state (STATUS)")
+        return self._ack
+
+    def running(self) -> bool:
+        """Whether the last run is still on, asked of the board now."""
+        status = self.status()
+        return status.busy or self.batches_done() < self._run_batches
+
+    def batches_done(self) -> int:
+        """Batches finished in the last run, as the newest packet from the board had it."""
+        return self._ack.batches_done if self._ack is not None and self._ack.runs_started == self._runs else 0
+
+    def _connect(self, digest: str) -> int:
+        welcome = self._channel.hello(0, 0)
+        if welcome.version != PROTOCOL_VERSION:
+            raise WrongVersion(
+                f"board at {self.name} speaks link version {welcome.version}, not {PROTOCOL_VERSION}: "
+                f"use the deep3 version the board was built with"
+            )
+        if welcome.digest != int(digest, 16):
+            raise WrongDigest(
+                f"board at {self.name} carries engine {welcome.digest:016x}, not {digest}: "
+                f"use the configuration the board was built from"
+            )
+        current, session = welcome.session, secrets.randbelow(0xFFFF_FFFF) + 1
+        since_s = time.monotonic()
+        # Another host may win between question and swap; the WELCOME then names the session to replace.
+        while current != session:
+            current = self._channel.hello(session, current).session
+            self._channel.check_patience(since_s, "for a session (HELLO)")
+        return session
+
+    def _claim(self, start: int, end: int) -> None:
+        """Writes may be applied out of order: wait where one on its way overlaps the new range."""
+        if any(start < other_end and other_start < end for other_start, other_end in self._ranges):
+            self.flush()
+        if not self._window.unacknowledged:
+            self._ranges.clear()
+        self._ranges.append((start, end))
+
+    def _send(self, kind: Type, address: int, payload: Buffer, flags: int) -> None:
+        window = self._window
+        now_s = since_s = time.monotonic()
+        while window.full or (self._credit == 0 and window.in_flight >= ROOM_WHEN_FULL):
+            since_s = self._progress(since_s, f"for room for a {kind.name} packet")
+            now_s = time.monotonic()
+        if self._credit == 0:
+            flags |= ACK_REQUEST
+        self._channel.send(window.prepare(kind, flags, address, payload, now_s))
+
+    def _progress(self, since_s: float, what: str) -> float:
+        """Wait for a packet or a timeout and repeat what was lost; returns when progress was last made."""
+        window, channel = self._window, self._channel
+        in_flight, unacknowledged = window.in_flight, window.unacknowledged
+        timeout_s = channel.round_trip.timeout_s
+        due_s = window.oldest_sent_s() + timeout_s
+        now_s = time.monotonic()
+        if now_s < due_s:
+            self._take(channel.receive(due_s - now_s))
+            now_s = time.monotonic()
+        if window.in_flight != in_flight or window.unacknowledged != unacknowledged:
+            return now_s
+        if now_s >= due_s:
+            channel.round_trip.expired()
+            self._repeat(window.overdue(now_s - timeout_s), now_s)
+        channel.check_patience(since_s, what)
+        return since_s
+
+    def _repeat(self, sequences: list[int], now_s: float) -> None:
+        for sequence in sequences:
+            self._channel.send(self._window.repeat(sequence, sequence == sequences[-1], now_s))
+
+    def _take(self, received: Received | None) -> None:
+        if received is None or received.kind != Type.ACK:
+            return
+        try:
+            ack = Ack.parse(bytes(received.payload))
+        except PacketError:
+            return
+        now_s = time.monotonic()
+        window, round_trip = self._window, self._channel.round_trip
+        if window.acknowledge(received.sequence, ack.bitmap, now_s):
+            round_trip.answered()
+            if window.round_trip_s is not None:
+                round_trip.sample(window.round_trip_s)
+            self._repeat(window.lost(), now_s)
+        # A late ACK must not turn the board's state back.
+        if not window.is_current(received.sequence) or (
+            self._ack is not None
+            and (ack.runs_started, ack.batches_done) < (self._ack.runs_started, self._ack.batches_done)
+        ):
+            return
+        self._ack = ack
+        self._credit = ack.credit
+        self._acks += 1
+
+    def _request(self, reads: ReadWindow, which: Iterable[Read]) -> None:
+        for read in which:
+            payload = read.words.to_bytes(2, "little")
+            self._channel.send(self._channel.packet(Type.READ, read.number, read.address, payload))
+            reads.sent(read, time.monotonic())
+
+    def _await_data(self, reads: ReadWindow, space: Space) -> bool:
+        """Wait for an answer or a timeout and ask again for what was lost; returns whether words came."""
+        round_trip = self._channel.round_trip
+        timeout_s = round_trip.timeout_s
+        due_s = reads.oldest_sent_s() + timeout_s
+        now_s = time.monotonic()
+        if now_s >= due_s:
+            round_trip.expired()
+            self._request(reads, reads.overdue(now_s - timeout_s))
+            return False
+        received = self._channel.receive(due_s - now_s)
+        if received is None or received.kind != Type.DATA:
+            self._take(received)
+            return False
+        read = reads.match(received.sequence, received.address)
+        if read is None:
+            return False
+        if received.flags & BUSY:
+            raise BoardBusy(f"board at {self.name} refused to read {space.name}: wait for the end of the run")
+        if len(received.payload) != len(read.target):
+            return False
+        round_trip.answered()
+        if not read.repeated:
+            round_trip.sample(time.monotonic() - read.sent_s)
+        self._request(reads, reads.answer(read, received.payload))
+        return True
+
+
+def _bytes_of(words: Words) -> memoryview:
+    if words.dtype.itemsize != 2 or words.dtype.kind not in "iu" or not words.flags.c_contiguous:
+        raise ValueError(f"words must be contiguous 16-bit integers, not {words.dtype} of shape {words.shape}")
+    return words.reshape(-1).view(np.uint8).data

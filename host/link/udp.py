@@ -1,0 +1,96 @@
+"""Packets as UDP datagrams, on a blocking socket without a copy of the payload."""
+
+import math
+import select
+import socket
+from collections.abc import Sequence
+
+from hdl.link.protocol import MAX_PACKET_BYTES
+
+from .errors import LinkError
+from .transport import Buffer
+
+__all__ = ["UdpTransport", "parse_endpoint"]
+
+SOCKET_BUFFER_BYTES = 1 << 20
+"""Asked of the kernel; room for a window of packets in both directions."""
+
+
+def parse_endpoint(text: str) -> tuple[str, int]:
+    """Split ``HOST:PORT`` (IPv6 as ``[HOST]:PORT``).
+
+    Raises
+    ------
+    LinkError
+        When it is not of that form.
+    """
+    host, separator, port = text.rpartition(":")
+    if not separator or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise LinkError(f"address must be HOST:PORT with a port between 0 and 65535, not {text!r}")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+class UdpTransport:
+    """UDP to one board.
+
+    Parameters
+    ----------
+    host, port
+        Where the board listens.
+
+    Raises
+    ------
+    LinkError
+        When the name does not resolve or no socket can be had.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._name = f"{host}:{port}"
+        self._buffer = bytearray(MAX_PACKET_BYTES + 1)
+        self._view = memoryview(self._buffer)
+        self._socket = self._connect(host, port)
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
+
+    @property
+    def name(self) -> str:
+        """``HOST:PORT``."""
+        return self._name
+
+    def send(self, parts: Sequence[Buffer]) -> None:
+        """Send one datagram."""
+        try:
+            self._socket.sendmsg(parts)
+        except ConnectionRefusedError:
+            # The report of an earlier datagram that found no listener: as good as a lost packet.
+            return
+        except OSError as error:
+            raise LinkError(f"cannot send to {self._name}: {error.strerror or error}") from None
+
+    def receive(self, timeout_s: float) -> memoryview | None:
+        """The next datagram within ``timeout_s``, or None."""
+        if timeout_s > 0 and not self._poll.poll(math.ceil(timeout_s * 1000)):
+            return None
+        try:
+            length = self._socket.recv_into(self._buffer, 0, socket.MSG_DONTWAIT)
+        except (BlockingIOError, ConnectionRefusedError):
+            return None
+        except OSError as error:
+            raise LinkError(f"cannot receive from {self._name}: {error.strerror or error}") from None
+        return self._view[:length]
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def _connect(self, host: str, port: int) -> socket.socket:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+            family, kind, protocol, _, address = found[0]
+            connection = socket.socket(family, kind, protocol)
+            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                connection.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER_BYTES)
+            connection.connect(address)
+        except OSError as error:
+            raise LinkError(f"cannot reach {self._name}: {error.strerror or error}") from None
+        return connection
