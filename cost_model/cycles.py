@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hdl.config import EngineConfig
 from hdl.program import Instruction, Loss
 
-__all__ = ["fetch_wait_cycles", "instruction_cycles", "loss_wait_cycles", "run_cycles"]
+__all__ = ["fetch_cycles", "fetch_wait_cycles", "instruction_cycles", "loss_wait_cycles", "run_cycles"]
 
 
 def setup_cycles() -> int:

@@ -150,9 +150,13 @@ class _View:
     def vectors(self, banks: int, lanes: int, row_tile: int) -> Walk:
         """Row after row: vectors of ``lanes`` elements a reduction tile, ``row_tile`` rows an outer tile."""
         return Walk(
-            base=self.base, inner=self.row_stride, reduction=lanes * self.element_stride,
-            outer=row_tile * self.row_stride, lane_step=(self.element_stride - 1) // banks, buffered=self.buffered,
-        )  # fmt: skip
+            base=self.base,
+            inner=self.row_stride,
+            reduction=lanes * self.element_stride,
+            outer=row_tile * self.row_stride,
+            lane_step=(self.element_stride - 1) // banks,
+            buffered=self.buffered,
+        )
 
     def results(self, banks: int, tile_width: int) -> Walk:
         """Row after row: vectors of ``tile_width`` elements an outer tile."""
@@ -221,8 +225,8 @@ def lower(network: Network, config: EngineConfig, batch: int, buffers: int = 2) 
         placed.append(Program(placed[-1].end if placed else 0, phases))
     if placed[-1].end > config.max_instructions:
         raise DoesNotFit(
-            f"programs do not fit: {placed[-1].end} needed, the engine has {config.max_instructions} instructions"
-            " (max_layers); fewer are needed with a deeper accumulator or a smaller batch"
+            f"programs do not fit: {placed[-1].end} needed, the engine has {config.max_instructions}"
+            " instructions (max_layers); a deeper accumulator or a smaller batch needs fewer"
         )
     return Lowered(layout, *placed)
 
