@@ -153,16 +153,16 @@ class OperandBanks(wiring.Component):
             m.submodules[f"bank_{bank}"] = memory
             write = memory.write_port()
             read = memory.read_port(transparent_for=())
-            output = Signal(16, name=f"output_{bank}", reset_less=True)
+            word = Signal(16, name=f"word_{bank}", reset_less=True)
             m.d.comb += [
                 write.addr.eq(self.write_words[bank]),
                 write.data.eq(self.write_data[bank]),
                 write.en.eq(self.write_enable[bank]),
                 read.addr.eq(self.read_words[bank]),
                 read.en.eq(1),
-                self.read_data[bank].eq(output),
+                self.read_data[bank].eq(word),
             ]
-            m.d.sync += output.eq(read.data)
+            m.d.sync += word.eq(read.data)
         return m
 
 

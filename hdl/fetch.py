@@ -1,0 +1,60 @@
+"""Instruction prefetch: the next instruction is read while the current one runs."""
+
+from amaranth import Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from .program import INSTRUCTION_WORDS
+
+__all__ = ["Fetch", "fetch_cycles"]
+
+READ_CYCLES = 2
+"""Program memory: block RAM with a registered output."""
+
+
+def fetch_cycles() -> int:
+    """Cycles between ``begin`` and ``ready``."""
+    return INSTRUCTION_WORDS + READ_CYCLES
+
+
+class Fetch(wiring.Component):
+    """Reads one instruction, word by word, into a shift register.
+
+    Parameters
+    ----------
+    instructions : int
+        Slots of the program memory.
+
+    Members
+    -------
+    begin : In(1), slot : In(log2(instructions))
+        Forget what was fetched and read this slot.
+    address : Out, word : In(16)
+        Read port of the program memory, latency 2 cycles.
+    ready : Out(1), instruction : Out(16 * INSTRUCTION_WORDS)
+        Complete, until the next ``begin``. Latency `fetch_cycles`.
+    """
+
+    def __init__(self, instructions: int) -> None:
+        self.instructions = instructions
+        super().__init__({
+            "begin": In(1),
+            "slot": In(range(instructions)),
+            "address": Out(range(instructions * INSTRUCTION_WORDS)),
+            "word": In(16),
+            "ready": Out(1),
+            "instruction": Out(16 * INSTRUCTION_WORDS),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        words = Signal(16 * INSTRUCTION_WORDS, reset_less=True)
+        count = Signal(range(fetch_cycles() + 1), init=fetch_cycles())
+        m.d.comb += [self.instruction.eq(words), self.ready.eq(count == fetch_cycles())]
+        with m.If(self.begin):
+            m.d.sync += [count.eq(0), self.address.eq(self.slot * INSTRUCTION_WORDS)]
+        with m.Elif(~self.ready):
+            m.d.sync += [count.eq(count + 1), self.address.eq(self.address + 1)]
+        with m.If((count >= READ_CYCLES) & (count < READ_CYCLES + INSTRUCTION_WORDS)):
+            m.d.sync += words.eq(Cat(words[16:], self.word))
+        return m

@@ -1,0 +1,270 @@
+"""Sequencer: walks the program, instruction by instruction, and issues one vector a cycle.
+
+Nothing stalls inside an instruction. A run waits only between instructions: for a batch to be committed, for the next
+instruction to be fetched, for the loss unit to finish.
+"""
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from .config import EngineConfig
+from .fetch import Fetch
+from .program import ADDRESS_BITS, COUNT_BITS, INSTRUCTION_WORDS, instruction_layout, start_layout
+from .timing import SETUP_CYCLES, flush_cycles
+from .walker import Level
+
+__all__ = ["Sequencer", "load_issue_layout", "stream_issue_layout"]
+
+
+def stream_issue_layout() -> data.StructLayout:
+    """One vector of the streamed operand.
+
+    ``tile_start`` marks the first vector of a tile, ``first`` and ``last`` the first and last reduction tile, ``last_time``
+    the last vector of a tile, ``last_outer`` the last outer tile; ``level`` is the loop that advances after it.
+    """
+    return data.StructLayout({
+        "valid": 1, "tile_start": 1, "first": 1, "last": 1, "last_time": 1, "last_outer": 1, "level": Level,
+    })  # fmt: skip
+
+
+def load_issue_layout() -> data.StructLayout:
+    """One vector of the stationary operand, for ``column``; ``last`` marks the last reduction tile."""
+    return data.StructLayout({"valid": 1, "column": 4, "last": 1, "level": Level})
+
+
+class Sequencer(wiring.Component):
+    """Runs programs.
+
+    An instruction takes ``SETUP_CYCLES + tile_width + outer_count * reduction_count * tile_cycles + flush_cycles`` cycles,
+    and what the loss unit needs beyond that.
+
+    Parameters
+    ----------
+    config : EngineConfig
+
+    Members
+    -------
+    start, parameters, commit, commit_batches, abort, busy, batches_done
+        As in `HostBus`.
+    program_address : Out, program_word : In(16)
+        Read port of the program memory, latency 2 cycles.
+    instruction : Out(instruction_layout())
+        The instruction under way, constant until its last result has left the lanes.
+    buffer_offset : Out(ADDRESS_BITS), label_offset : Out(14)
+        Of the current batch buffer.
+    rate_mantissa, rate_shift : Out
+        Of the run.
+    seed_load : Out(1), seed : Out(32)
+        A run with a seed begins.
+    begin : Out(1)
+        Once for each instruction, in the first cycle in which ``instruction`` is valid.
+    stream : Out(stream_issue_layout()), load : Out(load_issue_layout())
+        Vectors issued in this cycle.
+    loss_busy : In(1), loss_clear : Out(1)
+        The loss unit, asked when the results have drained; cleared by an abort.
+    counting : Out(1), slot : Out, first_batch : Out(1)
+        The cycle belongs to the instruction in program slot ``slot``, in the first batch of its run.
+    finished : Out(1)
+        Last cycle of that instruction.
+    batch_wait, fetch_wait, loss_wait : Out(1)
+        The cycle is spent waiting, and for what.
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        slots = range(config.max_instructions)
+        super().__init__({
+            "start": In(1), "parameters": In(start_layout()), "commit": In(1), "commit_batches": In(16), "abort": In(1),
+            "busy": Out(1), "batches_done": Out(32),
+            "program_address": Out(range(config.max_instructions * INSTRUCTION_WORDS)), "program_word": In(16),
+            "instruction": Out(instruction_layout()),
+            "buffer_offset": Out(ADDRESS_BITS), "label_offset": Out(14), "begin": Out(1),
+            "rate_mantissa": Out(16), "rate_shift": Out(2), "seed_load": Out(1), "seed": Out(32),
+            "stream": Out(stream_issue_layout()), "load": Out(load_issue_layout()),
+            "loss_busy": In(1), "loss_clear": Out(1),
+            "counting": Out(1), "slot": Out(slots), "first_batch": Out(1), "finished": Out(1),
+            "batch_wait": Out(1), "fetch_wait": Out(1), "loss_wait": Out(1),
+        })  # fmt: skip
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.fetch = fetch = Fetch(self.config.max_instructions)
+        m.d.comb += [self.program_address.eq(fetch.address), fetch.word.eq(self.program_word)]
+
+        run = Signal(start_layout(), reset_less=True)
+        live = Signal(instruction_layout(), reset_less=True)
+        m.d.comb += self.instruction.eq(live)
+        committed = Signal(32)
+        aborting = Signal()
+        batch_start = Signal()
+        position = Signal(8)
+        next_position = Signal(8)
+        last_instruction = Signal()
+        buffer = Signal(13)
+        cycle = Signal(COUNT_BITS)
+        tiles = _TileCounters(m, live)
+
+        with m.If(self.commit):
+            m.d.sync += committed.eq(committed + self.commit_batches)
+        with m.If(self.abort):
+            m.d.sync += aborting.eq(self.busy)
+
+        m.d.comb += [
+            last_instruction.eq(position + 1 == run.instruction_count),
+            next_position.eq(Mux(last_instruction, 0, position + 1)),
+            self.slot.eq(run.first_instruction + position),
+            self.first_batch.eq(self.batches_done == 0),
+            self.rate_mantissa.eq(run.rate_mantissa),
+            self.rate_shift.eq(run.rate_shift),
+            self.seed.eq(run.seed),
+        ]
+        uncommitted = ~run.resident & (committed <= self.batches_done)
+        accept = Signal()
+        issue_stream = Signal(stream_issue_layout())
+        issue_load = Signal(load_issue_layout())
+        self._issue(m, live, cycle, tiles, issue_stream, issue_load)
+        m.d.sync += [self.stream.eq(issue_stream), self.load.eq(issue_load), self.begin.eq(accept)]
+
+        m.d.comb += [
+            fetch.slot.eq(Mux(self.busy, run.first_instruction + next_position, self.parameters.first_instruction)),
+            fetch.begin.eq(accept),
+        ]
+        with m.FSM():
+            with m.State("IDLE"):
+                with m.If(self.start):
+                    m.d.comb += fetch.begin.eq(1)
+                    m.d.sync += [
+                        run.eq(self.parameters), self.busy.eq(1), self.batches_done.eq(0), committed.eq(0),
+                        batch_start.eq(1), position.eq(0), buffer.eq(0), self.buffer_offset.eq(0),
+                        self.label_offset.eq(0), aborting.eq(0),
+                    ]  # fmt: skip
+                    m.next = "SEED"
+            with m.State("SEED"):
+                m.d.comb += self.seed_load.eq(run.seed != 0)
+                m.next = "WAIT"
+            with m.State("WAIT"):
+                with m.If(aborting | (self.batches_done == run.batches)):
+                    m.d.sync += [self.busy.eq(0), aborting.eq(0)]
+                    m.next = "IDLE"
+                with m.Elif(batch_start & uncommitted):
+                    m.d.comb += self.batch_wait.eq(1)
+                with m.Elif(~fetch.ready):
+                    m.d.comb += self.fetch_wait.eq(1)
+                with m.Else():
+                    m.d.comb += [accept.eq(1), self.counting.eq(1)]
+                    m.d.sync += [live.eq(fetch.instruction), batch_start.eq(0), cycle.eq(0)]
+                    m.next = "SETUP"
+            with m.State("SETUP"):
+                m.d.comb += self.counting.eq(1)
+                m.d.sync += cycle.eq(cycle + 1)
+                tiles.clear(m)
+                with m.If(aborting):
+                    m.d.sync += cycle.eq(0)
+                    m.next = "FLUSH"
+                with m.Elif(cycle == SETUP_CYCLES - 2):
+                    m.d.sync += cycle.eq(0)
+                    m.next = "LEAD"
+            with m.State("LEAD"):
+                m.d.comb += [self.counting.eq(1), issue_load.valid.eq(1)]
+                m.d.sync += cycle.eq(cycle + 1)
+                with m.If(cycle == live.tile_width - 1):
+                    m.d.sync += cycle.eq(0)
+                    tiles.advance_load(m)
+                    m.next = "TILES"
+            with m.State("TILES"):
+                m.d.comb += [
+                    self.counting.eq(1),
+                    issue_stream.valid.eq(cycle < live.time_count),
+                    issue_load.valid.eq((cycle < live.tile_width) & ~tiles.load_done),
+                ]
+                m.d.sync += cycle.eq(cycle + 1)
+                with m.If(cycle == live.tile_cycles - 1):
+                    m.d.sync += cycle.eq(0)
+                    tiles.advance_load(m)
+                    tiles.advance_stream(m)
+                    with m.If(tiles.stream_last | aborting):
+                        m.next = "FLUSH"
+            with m.State("FLUSH"):
+                m.d.comb += self.counting.eq(1)
+                m.d.sync += cycle.eq(cycle + 1)
+                with m.If(cycle == flush_cycles(self.config) - 1):
+                    with m.If(self.loss_busy):
+                        m.next = "LOSS"
+                    with m.Else():
+                        m.d.comb += self.finished.eq(1)
+                        m.next = "WAIT"
+            with m.State("LOSS"):
+                m.d.comb += [self.counting.eq(1), self.loss_wait.eq(1), self.loss_clear.eq(aborting)]
+                with m.If(~self.loss_busy):
+                    m.d.comb += self.finished.eq(1)
+                    m.next = "WAIT"
+        with m.If(self.finished):
+            m.d.sync += position.eq(next_position)
+            with m.If(last_instruction):
+                self._next_batch(m, run, buffer, batch_start)
+        return m
+
+    def _next_batch(self, m: Module, run: data.View, buffer: Signal, batch_start: Signal) -> None:
+        m.d.sync += [self.batches_done.eq(self.batches_done + 1), batch_start.eq(1)]
+        with m.If(buffer + 1 == run.buffers):
+            m.d.sync += [buffer.eq(0), self.buffer_offset.eq(0), self.label_offset.eq(0)]
+        with m.Else():
+            m.d.sync += [
+                buffer.eq(buffer + 1),
+                self.buffer_offset.eq(self.buffer_offset + run.buffer_words),
+                self.label_offset.eq(self.label_offset + run.label_words),
+            ]
+
+    def _issue(
+        self, m: Module, live: data.View, cycle: Signal, tiles: "_TileCounters", stream: data.View, load: data.View
+    ) -> None:
+        """Everything about the vectors of this cycle but their validity, which belongs to the state."""
+        last_time = cycle == live.time_count - 1
+        last_column = cycle == live.tile_width - 1
+        m.d.comb += [
+            stream.tile_start.eq(cycle == 0),
+            stream.first.eq(tiles.stream_reduction == 0),
+            stream.last.eq(tiles.stream_reduction_last),
+            stream.last_time.eq(last_time),
+            stream.last_outer.eq(tiles.stream_outer == live.outer_count - 1),
+            stream.level.eq(_level(last_time, tiles.stream_reduction_last)),
+            load.column.eq(cycle),
+            load.last.eq(tiles.load_reduction_last),
+            load.level.eq(_level(last_column, tiles.load_reduction_last)),
+        ]
+
+
+class _TileCounters:
+    """Which tile is streamed, and which is loaded: the loader is one tile ahead."""
+
+    def __init__(self, m: Module, live: data.View) -> None:
+        self.live = live
+        self.stream_reduction = Signal(COUNT_BITS)
+        self.stream_outer = Signal(COUNT_BITS)
+        self.load_reduction = Signal(COUNT_BITS)
+        self.load_outer = Signal(COUNT_BITS)
+        self.load_done = Signal()
+        self.stream_reduction_last = self.stream_reduction == live.reduction_count - 1
+        self.load_reduction_last = self.load_reduction == live.reduction_count - 1
+        self.stream_last = self.stream_reduction_last & (self.stream_outer == live.outer_count - 1)
+
+    def clear(self, m: Module) -> None:
+        for counter in (self.stream_reduction, self.stream_outer, self.load_reduction, self.load_outer, self.load_done):
+            m.d.sync += counter.eq(0)
+
+    def advance_stream(self, m: Module) -> None:
+        m.d.sync += self.stream_reduction.eq(self.stream_reduction + 1)
+        with m.If(self.stream_reduction_last):
+            m.d.sync += [self.stream_reduction.eq(0), self.stream_outer.eq(self.stream_outer + 1)]
+
+    def advance_load(self, m: Module) -> None:
+        m.d.sync += self.load_reduction.eq(self.load_reduction + 1)
+        with m.If(self.load_reduction_last):
+            m.d.sync += [self.load_reduction.eq(0), self.load_outer.eq(self.load_outer + 1)]
+            with m.If(self.load_outer == self.live.outer_count - 1):
+                m.d.sync += self.load_done.eq(1)
+
+
+def _level(last_inner: object, last_reduction: object) -> object:
+    return Mux(last_inner, Mux(last_reduction, Level.OUTER, Level.REDUCTION), Level.INNER)  # type: ignore[arg-type]
