@@ -9,6 +9,8 @@ from typing import Any
 
 import tomli_w
 
+from .program import ADDRESS_BITS
+
 __all__ = ["BANK_GRANULARITY_WORDS", "ConfigError", "EngineConfig"]
 
 BANK_GRANULARITY_WORDS = 1024
@@ -34,7 +36,7 @@ class EngineConfig:
     rows, columns
         Shape of the systolic array: ``rows`` carries the reduction dimension, ``columns`` one output dimension.
     activation_bank_words, weight_bank_words, error_bank_words
-        Depth of one bank of A, W and E; whole multiples of 1024.
+        Depth of one bank of A, W and E; whole multiples of 1024, at most 2^18 words in all banks of a memory.
     label_words
         Depth of the label memory (one class index a sample, every resident batch); a power of two.
     accumulator_words
@@ -77,7 +79,7 @@ class EngineConfig:
         self._check_range("rows", 2, 16)
         self._check_range("columns", 2, 16)
         for name in ("activation_bank_words", "weight_bank_words", "error_bank_words"):
-            self._check_range(name, BANK_GRANULARITY_WORDS, 16384)
+            self._check_range(name, BANK_GRANULARITY_WORDS, (1 << ADDRESS_BITS) // self.banks)
             if getattr(self, name) % BANK_GRANULARITY_WORDS:
                 raise ConfigError(f"{name} must be a multiple of {BANK_GRANULARITY_WORDS}, not {getattr(self, name)!r}")
         self._check_power_of_two("label_words", 64, 16384)
