@@ -6,28 +6,15 @@ import socket
 from collections.abc import Sequence
 
 from hdl.link.protocol import MAX_PACKET_BYTES
+from sim.board.address import format_endpoint
 
 from .errors import LinkError
 from .transport import Buffer
 
-__all__ = ["UdpTransport", "parse_endpoint"]
+__all__ = ["UdpTransport"]
 
 SOCKET_BUFFER_BYTES = 1 << 20
 """Asked of the kernel; room for a window of packets in both directions."""
-
-
-def parse_endpoint(text: str) -> tuple[str, int]:
-    """Split ``HOST:PORT`` (IPv6 as ``[HOST]:PORT``).
-
-    Raises
-    ------
-    LinkError
-        When it is not of that form.
-    """
-    host, separator, port = text.rpartition(":")
-    if not separator or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise LinkError(f"address must be HOST:PORT with a port between 0 and 65535, not {text!r}")
-    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 class UdpTransport:
@@ -45,7 +32,7 @@ class UdpTransport:
     """
 
     def __init__(self, host: str, port: int) -> None:
-        self._name = f"{host}:{port}"
+        self._name = format_endpoint(host, port)
         self._buffer = bytearray(MAX_PACKET_BYTES + 1)
         self._view = memoryview(self._buffer)
         self._socket = self._connect(host, port)

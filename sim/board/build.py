@@ -7,16 +7,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from amaranth.back import rtlil  # type: ignore[attr-defined]
-from amaranth.hdl import Elaboratable
+from amaranth.hdl import Value
+from amaranth.hdl._ir import PortDirection
+from amaranth.lib import wiring
 
 from hdl.config import EngineConfig
+from hdl.top import Top
 from sim.verilator import verilator_environment
 
 __all__ = ["BoardBuildError", "board_library", "build_library", "cache_folder"]
@@ -61,21 +63,16 @@ def board_library(config: EngineConfig, trace: bool = False) -> Path:
     BoardBuildError
         When a tool is missing or fails.
     """
-    from hdl.top import Top
-
-    top = Top(config)
-    return build_library(top, top.verilog_ports(), f"{config.rows}x{config.columns} {config.digest}", trace)
+    return build_library(Top(config), f"{config.rows}x{config.columns} {config.digest}", trace)
 
 
-def build_library(design: Elaboratable, ports: Mapping[str, Any], label: str, trace: bool = False) -> Path:
+def build_library(design: wiring.Component, label: str, trace: bool = False) -> Path:
     """Compile a design with the harness.
 
     Parameters
     ----------
     design
-        Has one clock domain ``sync``.
-    ports
-        Name to (signal, direction) of rx_data, rx_first, rx_last, rx_valid, rx_ready, as much for tx, and busy.
+        Has the ports of `hdl.top.Top`, in one clock domain ``sync``.
     label
         Names the design in the progress message.
     trace
@@ -91,7 +88,7 @@ def build_library(design: Elaboratable, ports: Mapping[str, Any], label: str, tr
     BoardBuildError
         When a tool is missing or fails.
     """
-    text = str(rtlil.convert(design, name="board", ports=dict(ports), emit_src=False))
+    text = str(rtlil.convert(design, name="board", ports=_ports(design), emit_src=False))
     flags = (*VERILATOR_FLAGS, *(("--trace",) if trace else ()))
     compiler_flags = (*COMPILER_FLAGS, *(TRACE_COMPILER_FLAGS if trace else ()))
     key = _key(text, flags, compiler_flags)
@@ -111,6 +108,19 @@ def build_library(design: Elaboratable, ports: Mapping[str, Any], label: str, tr
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return library
+
+
+def _ports(design: Any) -> dict[str, tuple[Value, PortDirection]]:
+    ports = {"busy": (Value.cast(design.busy), PortDirection.Output)}
+    for name, here, there in (
+        ("rx", PortDirection.Input, PortDirection.Output),
+        ("tx", PortDirection.Output, PortDirection.Input),
+    ):
+        stream = getattr(design, name)
+        ports[f"{name}_payload"] = (Value.cast(stream.payload), here)
+        ports[f"{name}_valid"] = (stream.valid, here)
+        ports[f"{name}_ready"] = (stream.ready, there)
+    return ports
 
 
 def _key(text: str, flags: tuple[str, ...], compiler_flags: tuple[str, ...]) -> str:

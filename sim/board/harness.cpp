@@ -24,6 +24,9 @@ using Packet = std::vector<uint8_t>;
 // Longer than any packet of the link, so that a design that never ends a packet shows as one that is cut.
 constexpr size_t kMaxPacketBytes = 2048;
 constexpr int kResetCycles = 4;
+// hdl.link.packet_bytes.byte_layout
+constexpr unsigned kFirst = 1u << 8;
+constexpr unsigned kLast = 1u << 9;
 
 struct Board {
     VerilatedContext context;
@@ -54,9 +57,9 @@ struct Board {
         }
         const Packet& packet = received.front();
         top->rx_valid = 1;
-        top->rx_data = packet[position];
-        top->rx_first = position == 0;
-        top->rx_last = position + 1 == packet.size();
+        const unsigned first = position == 0 ? kFirst : 0;
+        const unsigned last = position + 1 == packet.size() ? kLast : 0;
+        top->rx_payload = packet[position] | first | last;
     }
 
     void advance() {
@@ -73,10 +76,10 @@ struct Board {
         dump(0);
         const bool taken = top->rx_valid && top->rx_ready;
         const bool given = top->tx_valid;
-        const bool last = given && top->tx_last;
+        const bool last = given && (top->tx_payload & kLast);
         if (given) {
-            if (top->tx_first) sending.clear();
-            if (sending.size() < kMaxPacketBytes) sending.push_back(top->tx_data);
+            if (top->tx_payload & kFirst) sending.clear();
+            if (sending.size() < kMaxPacketBytes) sending.push_back(top->tx_payload & 0xFF);
         }
         const bool busy = top->busy;
         top->clk = 1;
