@@ -1,0 +1,91 @@
+"""Workers by name: ``cpu``, ``cuda``, ``golden``, ``virtual`` (each with ``:COUNT``), ``board:HOST:PORT``."""
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import torch
+
+from cost_model.network import Network
+from hdl.config import EngineConfig
+
+from .backends.base import Backend, BackendError
+from .backends.golden import GoldenBackend
+from .backends.pytorch import PytorchBackend
+
+__all__ = ["WorkerSpec", "open_workers", "parse_workers"]
+
+COUNTED = ("cpu", "cuda", "golden", "virtual")
+MAX_WORKERS = 64
+
+
+@dataclass(frozen=True)
+class WorkerSpec:
+    """One worker: its kind, its name in messages, and the address of a board."""
+
+    kind: str
+    name: str
+    address: str = ""
+
+
+def parse_workers(texts: list[str]) -> list[WorkerSpec]:
+    """The workers that all ``--worker`` options name; equal kinds are numbered from 1.
+
+    Raises
+    ------
+    BackendError
+        For an unknown kind, a bad count or address, or none at all.
+    """
+    specs: list[WorkerSpec] = []
+    for text in texts:
+        kind, address, count = _parse(text)
+        for _ in range(count):
+            number = 1 + sum(spec.kind == kind for spec in specs)
+            specs.append(WorkerSpec(kind, text if address else f"{kind}-{number}", address))
+    if not 1 <= len(specs) <= MAX_WORKERS:
+        raise BackendError(f"workers must be between 1 and {MAX_WORKERS}, not {len(specs)}")
+    return specs
+
+
+def _parse(text: str) -> tuple[str, str, int]:
+    """Kind, address of a board, and count."""
+    kind, _, argument = text.partition(":")
+    if kind == "board":
+        host, _, port = argument.rpartition(":")
+        if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
+            raise BackendError(f"worker board must be board:HOST:PORT with a port between 1 and 65535, not {text!r}")
+        return kind, argument, 1
+    if kind not in COUNTED:
+        raise BackendError(f"worker must be one of {', '.join(COUNTED)} or board:HOST:PORT, not {text!r}")
+    if ":" in text and not (argument.isdecimal() and 1 <= int(argument) <= MAX_WORKERS):
+        raise BackendError(f"worker count must be between 1 and {MAX_WORKERS}, not {argument!r} (in {text!r})")
+    return kind, "", int(argument or 1)
+
+
+def open_workers(
+    specs: list[WorkerSpec], topology: Network, config: EngineConfig, batch: int, stack: ExitStack
+) -> list[Backend]:
+    """Start every worker; ``stack`` closes them.
+
+    Raises
+    ------
+    BackendError, LinkError
+        When one cannot start, or the network does not fit it.
+    """
+    cpus = sum(spec.kind == "cpu" for spec in specs)
+    if cpus:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // len(specs)))
+    backends: list[Backend] = []
+    for spec in specs:
+        backend = _open(spec, topology, config, batch)
+        stack.callback(backend.close)
+        backends.append(backend)
+    return backends
+
+
+def _open(spec: WorkerSpec, topology: Network, config: EngineConfig, batch: int) -> Backend:
+    if spec.kind in ("cpu", "cuda"):
+        return PytorchBackend(topology, spec.kind)
+    if spec.kind == "golden":
+        return GoldenBackend(topology, config, batch)
+    raise BackendError(f"worker {spec.name} cannot start")
