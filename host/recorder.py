@@ -98,7 +98,7 @@ class Recorder:
         self._push_samples = push_samples
         self._metrics = (folder / "metrics.jsonl").open("a", encoding="utf-8")
         self._events = SummaryWriter(folder / "tensorboard" / label)
-        self._progress = tqdm(total=iterations, desc=label, unit="push", file=sys.stderr, dynamic_ncols=True)
+        self._progress = tqdm(total=iterations, desc=label, unit="push", file=sys.stderr, dynamic_ncols=True, mininterval=0.5)
 
     def __enter__(self) -> "Recorder":
         return self
@@ -156,7 +156,7 @@ class Recorder:
         self._events.add_scalar("accuracy/validation", validation.accuracy, iteration)
         self._events.add_scalar("accuracy/test", test.accuracy, iteration)
         self._events.add_scalar("loss/validation", validation.loss, iteration)
-        self._progress.set_postfix_str(f"validation {100 * validation.accuracy:.2f} %")
+        self._progress.set_postfix_str(f"validation {100 * validation.accuracy:.2f} %", refresh=False)
         if self._is_best(validation):
             self.best_iteration, self.best_validation, self.best_test = iteration, validation, test
             self._save(network, iteration)

@@ -172,7 +172,8 @@ def _run(
 
 def _summary(recorder: Recorder) -> dict[str, object]:
     best, validation, curve = recorder.best_test, recorder.best_validation, recorder.curve
-    assert best is not None and validation is not None  # Every run begins with an evaluation.
+    assert best is not None
+    assert validation is not None  # Every run begins with an evaluation.
     return {
         "test_accuracy": best.accuracy,
         "test_samples": best.samples,

@@ -12,7 +12,7 @@ CLEAR = 256
 def decompress(packed: bytes) -> bytes:
     """The content of a ``.Z`` file.
 
-    Codes grow from 9 to at most 16 bits, least significant bit first. `compress` writes them in groups of eight:
+    Codes grow from 9 to at most 16 bits, least significant bit first. They come in groups of eight:
     a change of width skips what is left of the group, and the decoder must skip the same bytes.
 
     Raises

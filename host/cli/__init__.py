@@ -1,0 +1,75 @@
+"""The ``deep3`` command: one module a subcommand, errors as one line, ``--json`` for programs."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from cost_model.layout import DoesNotFit
+from hdl.config import ConfigError
+from hdl.program import ProgramError
+from host.errors import HostError
+from host.link.errors import LinkError
+
+from . import board, generate, predict, train
+from .command import Command
+
+__all__ = ["main"]
+
+USER_ERRORS = (HostError, LinkError, ConfigError, ProgramError, DoesNotFit, OSError)
+COMMANDS: tuple[Command, ...] = (train.COMMAND, predict.COMMAND, generate.COMMAND, board.COMMAND)
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; the usage is behind --help."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        raise SystemExit(EXIT_USAGE)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = _Parser(
+        prog="deep3",
+        description="Train neural networks on generated 16-bit engines, CPUs and GPUs together.",
+        epilog="example: deep3 train digits --hidden 64,32 --worker cpu:1",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    for command in COMMANDS:
+        sub = commands.add_parser(
+            command.name,
+            help=command.summary,
+            description=command.summary,
+            epilog=f"example: {command.example}",
+        )
+        command.add_arguments(sub)
+        sub.add_argument("--json", action="store_true", help="print one JSON object to stdout, and nothing else there")
+        sub.set_defaults(selected=command)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status is 0, 1 for an error, 2 for wrong usage, 130 when interrupted."""
+    parsed = make_parser().parse_args(arguments)
+    command: Command = parsed.selected
+    try:
+        report = command.run(parsed)
+    except KeyboardInterrupt:
+        print("deep3: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except USER_ERRORS as error:
+        print(f"deep3: {_one_line(error)}", file=sys.stderr)
+        return EXIT_ERROR
+    print(json.dumps(report) if parsed.json else command.describe(report))
+    return 0
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,109 @@
+"""``deep3 train``: one network, many workers."""
+
+import argparse
+import dataclasses
+
+from host.settings import ACTIVATIONS, LOSSES, TrainSettings
+
+from .command import Command, Report
+
+__all__ = ["COMMAND"]
+
+DEFAULTS = {field.name: field.default for field in dataclasses.fields(TrainSettings)}
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", metavar="DATA", help="digits, isolet, mnist, or the path of an .npz file with X and y")
+    parser.add_argument("--hidden", type=_sizes, metavar="N,N", help="neurons of each hidden layer (default 64,32)")
+    parser.add_argument(
+        "--worker",
+        action="append",
+        dest="workers",
+        metavar="KIND",
+        help="cpu:N, cuda:N, golden:N (bit-exact model of the engine), virtual:N (its RTL in simulation), or "
+        "board:HOST:PORT; may be repeated (default cpu:1)",
+    )
+    parser.add_argument("--config", metavar="FILE", help="engine of golden, virtual and board workers, as TOML")
+    parser.add_argument("--activation", choices=sorted(ACTIVATIONS), help="of the hidden layers (default tanh)")
+    parser.add_argument("--loss", choices=sorted(LOSSES), help="of the output (default softmax)")
+    _number(parser, "batch", int, "samples of a batch")
+    _number(parser, "n-push", int, "batches that a worker trains before it pushes its change of weights")
+    _number(parser, "ratio", float, "share of the hidden neurons that a worker takes")
+    _number(parser, "epochs", float, "passes over the training samples, all workers together")
+    _number(parser, "rate", float, "learning rate; it falls tenfold over the run")
+    parser.add_argument(
+        "--projection", type=_beta, metavar="BETA", help="project the data with this threshold, or none (default none)"
+    )
+    _number(parser, "error-threshold", float, "end early below this validation error, 0 to 1")
+    _number(parser, "validation-share", float, "share of the training samples to validate on")
+    _number(parser, "seed", int, "of everything random")
+    parser.add_argument("--deterministic", action="store_true", help="take updates in turns: repeats bit for bit")
+    parser.add_argument("--reference", action="store_true", help="train the same network in float32 PyTorch too")
+    parser.add_argument("--runs", metavar="FOLDER", help="where the run's folder is made (default runs)")
+
+
+def _number(parser: argparse.ArgumentParser, name: str, kind: type, text: str) -> None:
+    default = DEFAULTS[name.replace("-", "_")]
+    parser.add_argument(f"--{name}", type=kind, metavar="N" if kind is int else "X", help=f"{text} (default {default})")
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",")) if text else ()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be integers separated by commas, not {text!r}") from None
+
+
+def _beta(text: str) -> float | None:
+    if text == "none":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be none or a number between 0 and 1, not {text!r}") from None
+
+
+def _run(arguments: argparse.Namespace) -> Report:
+    # PyTorch takes seconds to import; the other commands do without it.
+    from host.training import train
+
+    given = {
+        name: value
+        for name, value in vars(arguments).items()
+        if name in DEFAULTS and value is not None
+    }
+    if "workers" in given:
+        given["workers"] = tuple(given["workers"])
+    return train(TrainSettings(**given))
+
+
+def _describe(report: Report) -> str:
+    lines = [_accuracy("joint run", report["joint"], report["workers"])]
+    if report["reference"] is not None:
+        lines.append(_accuracy("float32 PyTorch", report["reference"], {}))
+    for name, part in report["workers"].items():
+        cycles = f", {part['engine_cycles']} engine cycles" if part["engine_cycles"] else ""
+        lost = f", lost: {part['lost']}" if part["lost"] else ""
+        lines.append(f"  {name}: {part['updates']} updates in {part['seconds']:.1f} s{cycles}{lost}")
+    if report["clipped_inputs"]:
+        lines.append(f"  {report['clipped_inputs']} validation and test values left Q3.12 and were saturated")
+    lines.append(f"run folder: {report['run']} (plot.png, checkpoint.npz, metrics.jsonl, tensorboard)")
+    return "\n".join(lines)
+
+
+def _accuracy(title: str, part: Report, workers: Report) -> str:
+    names = f" ({', '.join(workers)})" if workers else ""
+    return (
+        f"{title + names}: test accuracy {100 * part['test_accuracy']:.2f} % of {part['test_samples']} samples, "
+        f"{part['multiply_adds']:.3g} multiply-adds, {part['seconds']:.1f} s"
+    )
+
+
+COMMAND = Command(
+    name="train",
+    summary="Train a network with any mix of workers.",
+    example="deep3 train digits --hidden 64,32 --worker cpu:1 --worker golden:1 --epochs 2",
+    add_arguments=_add_arguments,
+    run=_run,
+    describe=_describe,
+)
