@@ -1,0 +1,70 @@
+"""The board's end of the link: packets in, packets out, host bus to the engine (docs/link.md)."""
+
+from amaranth import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..bus import HostBus
+from ..config import EngineConfig
+from .packet_bytes import packet_bytes
+from .receive import PacketBuffer
+from .session import Session
+from .transmit import Transmitter
+
+__all__ = ["Endpoint"]
+
+
+class Endpoint(wiring.Component):
+    """Packet buffer, session and transmitter; the twin is `sim.golden.link.Endpoint`.
+
+    One byte a cycle each way. Packets are acted upon whole, checked and in the order of their arrival; one reply is
+    sent at a time, and the next packet waits for it. While replies or the host bus stall, up to `PACKET_BUFFERS`
+    packets are taken, then ``rx`` waits. A packet that breaks off does no harm: the next ``first`` starts afresh.
+
+    Parameters
+    ----------
+    config : EngineConfig
+        Its digest and geometry go into WELCOME.
+
+    Members
+    -------
+    rx : In(packet_bytes()), tx : Out(packet_bytes())
+    bus : Out(HostBus())
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        super().__init__({
+            "rx": In(packet_bytes()),
+            "tx": Out(packet_bytes()),
+            "bus": Out(HostBus()),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.buffer = buffer = PacketBuffer()
+        m.submodules.session = session = Session()
+        m.submodules.transmitter = transmitter = Transmitter(self.config)
+        wiring.connect(m, wiring.flipped(self.rx), buffer.rx)
+        wiring.connect(m, buffer.words, session.words)
+        wiring.connect(m, session.write, wiring.flipped(self.bus.write))
+        wiring.connect(m, transmitter.read, wiring.flipped(self.bus.read))
+        wiring.connect(m, wiring.flipped(self.bus.read_data), transmitter.read_data)
+        wiring.connect(m, transmitter.tx, wiring.flipped(self.tx))
+        m.d.comb += [
+            buffer.release.eq(session.release),
+            session.free.eq(buffer.free),
+            session.dropped_crc.eq(buffer.dropped_crc),
+            session.dropped_malformed.eq(buffer.dropped_malformed),
+            transmitter.request.eq(session.request),
+            transmitter.reply.eq(session.reply),
+            session.done.eq(transmitter.done),
+            self.bus.start.eq(session.start),
+            self.bus.parameters.eq(session.parameters),
+            self.bus.commit.eq(session.commit),
+            self.bus.commit_batches.eq(session.commit_batches),
+            self.bus.abort.eq(session.abort),
+            session.busy.eq(self.bus.busy),
+            session.batches_done.eq(self.bus.batches_done),
+        ]
+        return m
