@@ -98,7 +98,9 @@ class Recorder:
         self._push_samples = push_samples
         self._metrics = (folder / "metrics.jsonl").open("a", encoding="utf-8")
         self._events = SummaryWriter(folder / "tensorboard" / label)
-        self._progress = tqdm(total=iterations, desc=label, unit="push", file=sys.stderr, dynamic_ncols=True, mininterval=0.5)
+        self._progress = tqdm(
+            total=iterations, desc=label, unit="push", file=sys.stderr, dynamic_ncols=True, mininterval=0.5
+        )
 
     def __enter__(self) -> "Recorder":
         return self

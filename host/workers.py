@@ -8,10 +8,13 @@ import torch
 
 from cost_model.network import Network
 from hdl.config import EngineConfig
+from sim.golden.engine import Engine
 
 from .backends.base import Backend, BackendError
-from .backends.golden import GoldenBackend
+from .backends.fpga import FpgaBackend
 from .backends.pytorch import PytorchBackend
+from .device import Board
+from .port import GoldenPort
 
 __all__ = ["WorkerSpec", "open_workers", "parse_workers"]
 
@@ -87,5 +90,5 @@ def _open(spec: WorkerSpec, topology: Network, config: EngineConfig, batch: int)
     if spec.kind in ("cpu", "cuda"):
         return PytorchBackend(topology, spec.kind)
     if spec.kind == "golden":
-        return GoldenBackend(topology, config, batch)
+        return FpgaBackend(Board(GoldenPort(Engine(config)), config), topology, batch)
     raise BackendError(f"worker {spec.name} cannot start")
