@@ -154,7 +154,14 @@ class Engine:
             elif not self._run.resident and self._committed <= self.batches_done:
                 return
             else:
-                self._run_batch(self._run)
+                self._run_batch_or_end(self._run)
+
+    def _run_batch_or_end(self, run: StartParameters) -> None:
+        try:
+            self._run_batch(run)
+        except ProgramError:
+            self._run = None
+            raise
 
     def _run_batch(self, run: StartParameters) -> None:
         buffer = self.batches_done % run.buffers
