@@ -1,5 +1,7 @@
 """What can go wrong on the way to a board; every message is one line with what was tried or what to do."""
 
+from host.errors import HostError
+
 __all__ = [
     "BoardBusy",
     "BoardDoesNotAccept",
@@ -11,7 +13,7 @@ __all__ = [
 ]
 
 
-class LinkError(Exception):
+class LinkError(HostError):
     """Base of all errors between host and board."""
 
 

@@ -4,7 +4,7 @@ __all__ = ["RoundTrip"]
 
 FIRST_TIMEOUT_S = 0.1
 MIN_TIMEOUT_S = 0.002
-MAX_TIMEOUT_S = 0.5
+MAX_TIMEOUT_S = 0.2
 
 
 class RoundTrip:

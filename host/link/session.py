@@ -171,13 +171,13 @@ class Session:
         self._channel.send(self._channel.packet(Type.STATUS))
         while self._acks == acks or self._ack is None:
             due_s = asked_s + self._channel.round_trip.timeout_s
-            now_s = time.monotonic()
-            if now_s < due_s:
-                self._take(self._channel.receive(due_s - now_s))
+            received = self._receive(due_s)
+            self._take(received)
+            if received is not None or time.monotonic() < due_s:
                 continue
             self._channel.round_trip.expired()
             self._channel.send(self._channel.packet(Type.STATUS))
-            asked_s = now_s
+            asked_s = time.monotonic()
             self._channel.check_patience(since_s, "for its state (STATUS)")
         return self._ack
 
@@ -229,22 +229,29 @@ class Session:
         self._channel.send(window.prepare(kind, flags, address, payload, now_s))
 
     def _progress(self, since_s: float, what: str) -> float:
-        """Wait for a packet or a timeout and repeat what was lost; returns when progress was last made."""
-        window, channel = self._window, self._channel
-        in_flight, unacknowledged = window.in_flight, window.unacknowledged
-        timeout_s = channel.round_trip.timeout_s
-        due_s = window.oldest_sent_s() + timeout_s
-        now_s = time.monotonic()
-        if now_s < due_s:
-            self._take(channel.receive(due_s - now_s))
-            now_s = time.monotonic()
-        if window.in_flight != in_flight or window.unacknowledged != unacknowledged:
-            return now_s
-        if now_s >= due_s:
-            channel.round_trip.expired()
-            self._repeat(window.overdue(now_s - timeout_s), now_s)
-        channel.check_patience(since_s, what)
+        """Wait for a packet or a timeout; returns when packets were last acknowledged."""
+        window = self._window
+        before = window.in_flight, window.unacknowledged
+        self._take(self._receive(float("inf")))
+        if before != (window.in_flight, window.unacknowledged):
+            return time.monotonic()
+        self._channel.check_patience(since_s, what)
         return since_s
+
+    def _receive(self, until_s: float) -> Received | None:
+        """A packet from the board, or None at ``until_s`` or once packets on their way were overdue and repeated."""
+        window, round_trip = self._window, self._channel.round_trip
+        timeout_s = round_trip.timeout_s
+        due_s = min(window.oldest_sent_s() + timeout_s, until_s)
+        # Even when time is up: answers that wait in the socket come before the judgement that there are none.
+        received = self._channel.receive(max(due_s - time.monotonic(), 0.0))
+        if received is None:
+            now_s = time.monotonic()
+            overdue = window.overdue(now_s - timeout_s)
+            if overdue:
+                round_trip.expired()
+                self._repeat(overdue, now_s)
+        return received
 
     def _repeat(self, sequences: list[int], now_s: float) -> None:
         for sequence in sequences:
@@ -259,8 +266,8 @@ class Session:
             return
         now_s = time.monotonic()
         window, round_trip = self._window, self._channel.round_trip
+        round_trip.answered()
         if window.acknowledge(received.sequence, ack.bitmap, now_s):
-            round_trip.answered()
             if window.round_trip_s is not None:
                 round_trip.sample(window.round_trip_s)
             self._repeat(window.lost(), now_s)
@@ -285,12 +292,10 @@ class Session:
         round_trip = self._channel.round_trip
         timeout_s = round_trip.timeout_s
         due_s = reads.oldest_sent_s() + timeout_s
-        now_s = time.monotonic()
-        if now_s >= due_s:
+        received = self._channel.receive(max(due_s - time.monotonic(), 0.0))
+        if received is None and (overdue := reads.overdue(time.monotonic() - timeout_s)):
             round_trip.expired()
-            self._request(reads, reads.overdue(now_s - timeout_s))
-            return False
-        received = self._channel.receive(due_s - now_s)
+            self._request(reads, overdue)
         if received is None or received.kind != Type.DATA:
             self._take(received)
             return False
