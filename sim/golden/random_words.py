@@ -1,7 +1,7 @@
 """Random words of the stochastic rounding: one 32-bit Galois LFSR for each group of four columns.
 
-The LFSR is linear over GF(2), so a long run of states is made by doubling: states n..2n-1 are states 0..n-1
-after a jump of n vectors, and a jump is four table look-ups, one for each byte of the state.
+The LFSR is linear over GF(2): its states from any start are the XOR of its states from the start's single bits.
+Those are kept, for as many vectors as were ever asked for at once.
 """
 
 from functools import cache
@@ -9,50 +9,44 @@ from functools import cache
 import torch
 from torch import Tensor
 
-__all__ = ["GROUP_COLUMNS", "LFSR_MASK", "STEPS_A_VECTOR", "RandomWords", "group_seed", "lfsr_step"]
+__all__ = ["GROUP_COLUMNS", "LFSR_MASK", "STEPS_A_VECTOR", "RandomWords", "group_seed"]
 
 LFSR_MASK = 0x80200003
 """x^32 + x^22 + x^2 + x + 1, shifting right."""
 GROUP_COLUMNS = 4
 STEPS_A_VECTOR = 16
-_GOLDEN_RATIO = 0x9E3779B9
-
-
-def lfsr_step(state: int) -> int:
-    """One step of the Galois LFSR."""
-    return (state >> 1) ^ (LFSR_MASK if state & 1 else 0)
+_SEED_STRIDE = 0x9E3779B9
 
 
 def group_seed(seed: int, group: int) -> int:
     """The state of LFSR ``group`` after START with ``seed`` (never 0: an LFSR cannot leave 0)."""
-    return (seed ^ (group * _GOLDEN_RATIO & 0xFFFFFFFF)) or 1
+    return (seed ^ (group * _SEED_STRIDE & 0xFFFFFFFF)) or 1
+
+
+def _next_vector(state: int) -> int:
+    for _ in range(STEPS_A_VECTOR):
+        state = (state >> 1) ^ (LFSR_MASK if state & 1 else 0)
+    return state
 
 
 @cache
-def _jump_table(doublings: int) -> Tensor:
-    """[4, 256]: the state after ``2^doublings`` vectors is the XOR of one entry a byte of the state."""
+def _basis(doublings: int) -> Tensor:
+    """[32, 2^doublings]: row b holds the states of successive vectors, from a state whose only bit is b."""
     if doublings == 0:
-        images = []
-        for bit in range(32):
-            state = 1 << bit
-            for _ in range(STEPS_A_VECTOR):
-                state = lfsr_step(state)
-            images.append(state)
-        columns = torch.tensor(images, dtype=torch.int64)
-    else:
-        half = _jump_table(doublings - 1)
-        columns = _jump(_jump(torch.tensor([1 << bit for bit in range(32)], dtype=torch.int64), half), half)
-    byte = torch.arange(256, dtype=torch.int64)
-    table = torch.zeros((4, 256), dtype=torch.int64)
-    for position in range(4):
-        for bit in range(8):
-            table[position] ^= (byte >> bit & 1) * columns[8 * position + bit]
-    return table
+        return torch.tensor([[1 << bit] for bit in range(32)], dtype=torch.int64)
+    first = _basis(doublings - 1)
+    middle = [_next_vector(int(state)) for state in first[:, -1]]
+    second = torch.stack([_states(state, first) for state in middle])
+    return torch.cat([first, second], dim=1)
 
 
-def _jump(states: Tensor, table: Tensor) -> Tensor:
-    low = table[0][states & 255] ^ table[1][states >> 8 & 255]
-    return low ^ table[2][states >> 16 & 255] ^ table[3][states >> 24]
+def _states(start: int, basis: Tensor) -> Tensor:
+    """The states of successive vectors from ``start``, one for each column of ``basis``."""
+    states = torch.zeros(basis.shape[1], dtype=torch.int64)
+    for bit in range(32):
+        if start >> bit & 1:
+            states ^= basis[bit]
+    return states
 
 
 class RandomWords:
@@ -67,7 +61,7 @@ class RandomWords:
 
     Attributes
     ----------
-    states : int64 tensor [groups]
+    states : list of int
         The LFSRs before the next vector.
     """
 
@@ -86,17 +80,14 @@ class RandomWords:
         if not 1 <= seed < 1 << 32:
             raise ValueError(f"seed must be between 1 and {(1 << 32) - 1}, not {seed!r}")
         groups = -(-self.columns // GROUP_COLUMNS)
-        self.states = torch.tensor([group_seed(seed, group) for group in range(groups)], dtype=torch.int64)
+        self.states = [group_seed(seed, group) for group in range(groups)]
 
     def take(self, vectors: int) -> Tensor:
         """The words of the next ``vectors`` vectors: int64 [vectors, columns], each in 0..65535."""
-        states = self.states.unsqueeze(0)
-        doublings = 0
-        while states.shape[0] < vectors + 1:
-            states = torch.cat([states, _jump(states, _jump_table(doublings))])
-            doublings += 1
-        self.states = states[vectors].clone()
-        states = states[:vectors]
+        basis = _basis(vectors.bit_length())[:, : vectors + 1]
+        states = torch.stack([_states(state, basis) for state in self.states], dim=1)
+        self.states = [int(state) for state in states[vectors]]
         rotations = 8 * torch.arange(GROUP_COLUMNS, dtype=torch.int64)
-        rotated = states.unsqueeze(2) >> rotations | states.unsqueeze(2) << (32 - rotations)
+        states = states[:vectors].unsqueeze(2)
+        rotated = states >> rotations | states << (32 - rotations)
         return (rotated & 0xFFFF).flatten(1)[:, : self.columns]
