@@ -25,6 +25,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": "#e6e6e6",
     "grid.linewidth": 0.8,
     "text.color": TEXT_COLOUR,
@@ -56,7 +57,7 @@ def plot_run(path: Path, data: str, joint: Recorder, reference: Recorder | None,
         _contributions(share, joint, workers)
         figure.suptitle(_title(data, joint, reference), x=0.02, y=0.98, ha="left", fontsize=12, fontweight="bold")
         figure.legend(loc="upper left", bbox_to_anchor=(0.012, 0.925), ncols=2, frameon=False)
-        figure.tight_layout(rect=(0, 0, 1, 0.87), w_pad=2)
+        figure.tight_layout(rect=(0, 0, 1, 0.9), w_pad=2)
         figure.savefig(path)
     return path
 
@@ -94,12 +95,12 @@ def _contributions(axes: Axes, joint: Recorder, workers: list[str]) -> None:
     updates = [part.updates for part in joint.contributions]
     bars = axes.barh(workers, updates, color=JOINT_COLOUR, height=0.55)
     labels = [
-        f"{part.updates}" + (" (lost)" if part.lost else f" x {1000 * part.seconds / max(1, part.updates):.0f} ms")
+        f"{part.updates}" + (", lost" if part.lost else f"  ({1000 * part.seconds / max(1, part.updates):.0f} ms each)")
         for part in joint.contributions
     ]
     axes.bar_label(bars, labels, padding=4, fontsize=9)
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
-    axes.set_xlim(0, 1.45 * max([1, *updates]))
+    axes.set_xlim(0, 1.8 * max([1, *updates]))
     axes.set_ylim(len(workers) - 0.25, -0.75)
-    axes.set_xlabel("updates pushed (x time of one)")
+    axes.set_xlabel("updates pushed")
