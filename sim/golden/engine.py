@@ -3,7 +3,6 @@
 from functools import lru_cache
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from cost_model.cycles import fetch_cycles, fetch_wait_cycles, instruction_cycles, loss_wait_cycles
@@ -82,10 +81,9 @@ class Engine:
         if space is Space.PROGRAM:
             self._program[address:end] = words
         elif space is Space.LABEL:
-            self.memories.labels[address:end] = torch.from_numpy(words.astype(np.int64))
+            self.memories.labels.numpy()[address:end] = words
         else:
-            signed = np.ascontiguousarray(words, np.uint16).view(np.int16)
-            self.memories.operands[Memory(space)][address:end] = torch.from_numpy(signed)
+            self.memories.operands[Memory(space)].numpy()[address:end] = words.view(np.int16)
 
     def read(self, space: Space, address: int, count: int) -> Words:
         """``count`` 16-bit words from ``address`` on.

@@ -190,6 +190,12 @@ def test_every_memory_gives_back_what_was_written() -> None:
         assert engine.read(space, 7, 50).tolist() == words.tolist()
 
 
+def test_words_may_lie_in_a_packet() -> None:
+    engine = Engine(CONFIG)
+    engine.write(Space.ERROR, 3, np.frombuffer(b"\x01\x80\x02\x00", "<u2"))
+    assert engine.read(Space.ERROR, 3, 2).tolist() == [0x8001, 2]
+
+
 @pytest.mark.parametrize(
     ("space", "address", "message"),
     [
