@@ -161,7 +161,7 @@ def test_workers_by_name() -> None:
         (["cpu:"], "worker count must be between 1 and 64, not '' (in 'cpu:')"),
         (["cpu:-1"], "worker count must be between 1 and 64, not '-1' (in 'cpu:-1')"),
         (["board"], "worker board must be board:HOST:PORT with a port between 1 and 65535, not 'board'"),
-        (["board:a:70000"], "worker board must be board:HOST:PORT with a port between 1 and 65535, not 'board:a:70000'"),
+        (["board:a:0"], "worker board must be board:HOST:PORT with a port between 1 and 65535, not 'board:a:0'"),
     ],
 )
 def test_workers_that_cannot_be(texts: list[str], message: str) -> None:
