@@ -8,12 +8,15 @@ import torch
 
 from cost_model.network import Network
 from hdl.config import EngineConfig
+from sim.board.address import parse_endpoint
 from sim.golden.engine import Engine
 
 from .backends.base import Backend, BackendError
 from .backends.fpga import FpgaBackend
 from .backends.pytorch import PytorchBackend
 from .device import Board
+from .link.session import Session
+from .link.udp import UdpTransport
 from .port import GoldenPort
 
 __all__ = ["WorkerSpec", "open_workers", "parse_workers"]
@@ -80,15 +83,31 @@ def open_workers(
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // len(specs)))
     backends: list[Backend] = []
     for spec in specs:
-        backend = _open(spec, topology, config, batch)
+        backend = _open(spec, topology, config, batch, stack)
         stack.callback(backend.close)
         backends.append(backend)
     return backends
 
 
-def _open(spec: WorkerSpec, topology: Network, config: EngineConfig, batch: int) -> Backend:
+def _open(spec: WorkerSpec, topology: Network, config: EngineConfig, batch: int, stack: ExitStack) -> Backend:
     if spec.kind in ("cpu", "cuda"):
         return PytorchBackend(topology, spec.kind)
+    return FpgaBackend(_open_board(spec, config, stack), topology, batch)
+
+
+def _open_board(spec: WorkerSpec, config: EngineConfig, stack: ExitStack) -> Board:
     if spec.kind == "golden":
-        return FpgaBackend(Board(GoldenPort(Engine(config)), config), topology, batch)
-    raise BackendError(f"worker {spec.name} cannot start")
+        return Board(GoldenPort(Engine(config)), config)
+    if spec.kind == "board":
+        return Board(Session(UdpTransport(*parse_endpoint(spec.address)), config.digest), config)
+    # The gateware and its compiler are slow to import, and no other worker needs them.
+    from sim.board.build import BoardBuildError
+
+    from .virtual import VirtualBoard
+
+    try:
+        virtual = VirtualBoard(config)
+    except BoardBuildError as error:
+        raise BackendError(str(error)) from None
+    stack.callback(virtual.close)
+    return virtual.connect()
