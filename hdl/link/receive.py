@@ -64,7 +64,10 @@ class PacketBuffer(wiring.Component):
             free.eq(PACKET_BUFFERS - used),
         ]
         m.d.comb += self.free.eq(free)
-        m.submodules.memory = memory = Memory(shape=unsigned(16), depth=PACKET_BUFFERS * BUFFER_WORDS, init=[])
+        # Reads and writes never meet at a word: no logic is wanted for that case.
+        m.submodules.memory = memory = Memory(
+            shape=unsigned(16), depth=PACKET_BUFFERS * BUFFER_WORDS, init=[], attrs={"no_rw_check": "1"}
+        )
         self._receive(m, memory, full=used == PACKET_BUFFERS, keep=keep)
         self._read(m, memory, available=used != 0)
         return m

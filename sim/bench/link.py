@@ -6,15 +6,26 @@ from collections import deque
 from typing import Any
 
 import cocotb
-from cocotb.triggers import Timer
 
 from hdl.config import EngineConfig
-from hdl.link.protocol import HEADER_BYTES, Ack, Packet, Type, parse_packet
+from hdl.link.protocol import (
+    ACK_REQUEST,
+    HEADER_BYTES,
+    MAX_PACKET_BYTES,
+    MAX_PAYLOAD_WORDS,
+    Ack,
+    Packet,
+    Type,
+    Welcome,
+    pack_address,
+    parse_packet,
+)
 from hdl.program import Space, StartParameters
+from sim.bench.clocking import Clock
 from sim.bench.link_traffic import Delivery, RecordingEngine, Traffic
 
 QUIET_CYCLES = 120
-"""Longer than a reply takes to begin once its packet is in, without stalls."""
+"""Longer than an undue reply takes to begin once its packet is in, without stalls."""
 
 MOST_CYCLES = 200_000
 """Bound of every wait."""
@@ -158,6 +169,12 @@ class Scoreboard:
         self.traffic = traffic
         self.expected: list[bytes] = []
 
+    @property
+    def complete(self) -> bool:
+        """As many replies and events as the twin gave have been seen."""
+        got, expected = self.bus.engine.events, self.traffic.engine.events
+        return len(self.monitor.packets) >= len(self.expected) and len(got) >= len(expected)
+
     def check_replies(self, exact: bool) -> None:
         """Replies so far. Without ``exact``, what depends on packets still on their way is left out."""
         got, expected = self.monitor.packets, self.expected
@@ -188,41 +205,37 @@ class Bench:
         self.bus = BusModel(dut, rng)
         self.traffic = Traffic(rng, config)
         self.scoreboard = Scoreboard(self.monitor, self.bus, self.traffic)
-        self._half = Timer(5, unit="ns")
+        self.cycles = 0
+        self._clock = Clock(dut)
 
     async def reset(self) -> None:
         dut = self.dut
         for name in ("rx__valid", "rx__payload", "tx__ready", "bus__read_data__valid", "bus__read_data__payload"):
             getattr(dut, name).value = 0
-        dut.rst.value = 1
-        await self.cycle()
-        await self.cycle()
-        dut.rst.value = 0
+        self.bus.drive()
+        await self._clock.reset()
 
     async def cycle(self) -> None:
         parts = (self.driver, self.monitor, self.bus)
-        self.dut.clk.value = 0
         for part in parts:
             part.drive()
-        await self._half
+        await self._clock.settle()
         for part in parts:
             part.sample()
-        self.dut.clk.value = 1
-        await self._half
+        await self._clock.edge()
+        self.cycles += 1
 
     def send(self, delivery: Delivery) -> None:
         self.driver.send(delivery)
         self.scoreboard.expected.extend(delivery.replies)
 
     async def settle(self) -> None:
-        """Until everything sent is in and as many replies are out as the twin gave, and some quiet cycles more."""
-        wanted = len(self.scoreboard.expected)
+        """Until all bytes are in and the board has done as much as the twin, and then for some cycles."""
         for _ in range(MOST_CYCLES):
-            if self.driver.idle and len(self.monitor.packets) >= wanted:
+            if self.driver.idle and self.scoreboard.complete:
                 break
             await self.cycle()
-        quiet = QUIET_CYCLES if self.bus.wait == 0 else 10 * QUIET_CYCLES
-        for _ in range(quiet):
+        for _ in range(QUIET_CYCLES):
             await self.cycle()
 
     def pace(self) -> None:
@@ -266,4 +279,96 @@ async def one_by_one(dut: Any) -> None:
         bench.send(bench.traffic.next())
         await bench.settle()
         bench.scoreboard.check_replies(exact=True)
+    bench.scoreboard.check_events()
+
+
+@cocotb.test()
+async def without_waiting(dut: Any) -> None:
+    """Hosts that send on and on: every packet is acted upon and answered as by the twin, in order."""
+    bench = await begin(dut)
+    for _ in range(int(os.environ["DEEP3_CASES"])):
+        bench.pace()
+        bench.send(bench.traffic.next())
+        for _ in range(bench.rng.randrange(100)):
+            await bench.cycle()
+    await bench.settle()
+    bench.scoreboard.check_replies(exact=False)
+    for delivery in bench.traffic.handshake():
+        bench.send(delivery)
+    await bench.settle()
+    bench.send(bench.traffic.status())
+    await bench.settle()
+    bench.scoreboard.check_replies(exact=True)
+    bench.scoreboard.check_events()
+
+
+@cocotb.test()
+async def session_after_garbage(dut: Any) -> None:
+    """Whatever came before, two HELLOs open a session that stores and gives back words."""
+    bench = await begin(dut)
+    for _ in range(int(os.environ["DEEP3_CASES"]) // 20 + 1):
+        bench.pace()
+        for _ in range(bench.rng.randrange(1, 12)):
+            bench.send(bench.traffic.spoiled())
+        await bench.settle()
+        bench.scoreboard.check_replies(exact=False)
+        address = pack_address(Space.WEIGHT, bench.rng.randrange(1 << 17))
+        for delivery in bench.traffic.handshake():
+            bench.send(delivery)
+        bench.send(bench.traffic.write(address, 40, ACK_REQUEST))
+        bench.send(bench.traffic.read(address, 40))
+        written = bench.traffic.engine.events[-40:]
+        await bench.settle()
+        opened, answered = parse_packet(bench.monitor.packets[-3]), parse_packet(bench.monitor.packets[-1])
+        assert Welcome.parse(opened.payload).session == bench.traffic.twin.session
+        assert answered.payload == b"".join(int(str(event[3])).to_bytes(2, "little") for event in written)
+        bench.scoreboard.check_replies(exact=False)
+    bench.scoreboard.check_events()
+
+
+@cocotb.test()
+async def long_stalls(dut: Any) -> None:
+    """Nothing is lost or taken twice when replies, or words to the engine, stand still for long."""
+    bench = await begin(dut)
+    for delivery in bench.traffic.handshake():
+        bench.send(delivery)
+    await bench.settle()
+    for which in ("tx", "bus", "both"):
+        bench.monitor.stall = float(which != "bus")
+        bench.bus.wait = float(which != "tx")
+        for _ in range(12):
+            bench.send(bench.traffic.write(pack_address(Space.ACTIVATION, bench.rng.randrange(1000)), 30, ACK_REQUEST))
+            bench.send(bench.traffic.read(pack_address(Space.ACTIVATION, bench.rng.randrange(1000)), 30))
+        for _ in range(5000):
+            await bench.cycle()
+        assert not bench.driver.idle, "rx took more packets than there are buffers"
+        bench.monitor.stall = bench.bus.wait = 0.0
+        await bench.settle()
+        bench.scoreboard.check_replies(exact=False)
+    bench.scoreboard.check_events()
+
+
+@cocotb.test()
+async def full_packets_at_line_rate(dut: Any) -> None:
+    """Full WRITEs enter, and full DATA leave, at a byte a cycle but for a few cycles between packets."""
+    bench = await begin(dut)
+    packets = 12
+    for delivery in bench.traffic.handshake():
+        bench.send(delivery)
+    await bench.settle()
+    begun = bench.cycles
+    for _ in range(packets):
+        bench.send(bench.traffic.write(pack_address(Space.ACTIVATION, 0), MAX_PAYLOAD_WORDS))
+    while not bench.driver.idle:
+        await bench.cycle()
+    assert bench.cycles - begun <= packets * (MAX_PACKET_BYTES + 4)
+    await bench.settle()
+    bench.scoreboard.check_replies(exact=False)
+    begun = bench.cycles
+    for index in range(packets):
+        bench.send(bench.traffic.read(pack_address(Space.ACTIVATION, index), MAX_PAYLOAD_WORDS))
+    while len(bench.monitor.packets) < packets:
+        await bench.cycle()
+    assert bench.cycles - begun <= packets * (MAX_PACKET_BYTES + 30) + 60
+    bench.scoreboard.check_replies(exact=True)
     bench.scoreboard.check_events()

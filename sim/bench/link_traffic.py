@@ -104,11 +104,7 @@ class Traffic:
     def __post_init__(self) -> None:
         self.twin = Endpoint(self.config, self.engine)
         self._sessions = [self.rng.randrange(1, 1 << 32) for _ in range(2)]
-        self._past = [self.status()]
-
-    def status(self) -> bytes:
-        """A packet of the current session that asks for an ACK."""
-        return Packet(Type.STATUS, self.twin.session).pack()
+        self._past = [Packet(Type.HELLO).pack()]
 
     def deliver(self, data: bytes, broken_off: bool = False, stray: bytes = b"") -> Delivery:
         """The delivery of these bytes, with the twin's replies."""
@@ -121,11 +117,27 @@ class Traffic:
         self._sessions[self.rng.randrange(2)] = session
         return [ask, self.deliver(Packet(Type.HELLO, session, address=self.twin.session).pack())]
 
+    def write(self, address: int, words: int, flags: int = 0) -> Delivery:
+        """The next WRITE of the session, of random words."""
+        payload = self.rng.randbytes(2 * words)
+        return self.deliver(self._in_session(Type.WRITE, self.twin.next_sequence, address, payload, flags))
+
+    def read(self, address: int, words: int) -> Delivery:
+        """A READ of the session."""
+        return self.deliver(self._in_session(Type.READ, 0, address, words.to_bytes(2, "little")))
+
+    def status(self) -> Delivery:
+        """A STATUS of the session."""
+        return self.deliver(self._in_session(Type.STATUS, 0, 0))
+
+    def _in_session(self, kind: Type, sequence: int, address: int, payload: bytes = b"", flags: int = 0) -> bytes:
+        return Packet(kind, self.twin.session, sequence, address, payload, flags).pack()
+
     def next(self) -> Delivery:
         """One packet, sound, stale, damaged or no packet at all."""
         rng = self.rng
         if rng.random() < self.spoil:
-            return self._spoiled()
+            return self.spoiled()
         data = rng.choice(self._past) if rng.random() < 0.1 else self._sound().pack()
         self._past = [*self._past[-40:], data]
         return self.deliver(data)
@@ -212,7 +224,8 @@ class Traffic:
     def _status(self) -> Packet:
         return Packet(Type.STATUS, self._session(), self.rng.randrange(1 << 32), self.rng.randrange(1 << 32))
 
-    def _spoiled(self) -> Delivery:
+    def spoiled(self) -> Delivery:
+        """One packet damaged on its way, misshapen, or random bytes."""
         rng = self.rng
         data = bytearray(self._sound().pack())
         how = rng.randrange(7)

@@ -1,0 +1,13 @@
+"""Packet endpoint: RTL against golden twin, over bad networks and slow engines."""
+
+import pytest
+
+from hdl.config import EngineConfig
+from hdl.link.endpoint import Endpoint
+from sim.bench.runner import run_bench
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_endpoint_equals_its_twin(seed: int) -> None:
+    config = EngineConfig(rows=4, columns=12)
+    run_bench(Endpoint(config), "sim.bench.link", seed=seed, config=config, cases=100)
