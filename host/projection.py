@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from .errors import HostError
 from .fixed_point import MAX_VALUE, to_q3_12
@@ -121,7 +122,7 @@ def grow_basis(
         atoms = basis.shape[1]
         columns[:, :atoms] = basis
     energy = np.einsum("ij,ij->i", x, x, dtype=np.float64)
-    for start in range(0, len(x), BLOCK_SAMPLES):
+    for start in tqdm(range(0, len(x), BLOCK_SAMPLES), desc="projection", unit="block", delay=2, leave=False):
         block = x[start : start + BLOCK_SAMPLES]
         limit = beta**2 * energy[start : start + BLOCK_SAMPLES]
         residual = block - (block @ columns[:, :atoms]) @ columns[:, :atoms].T

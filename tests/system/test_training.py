@@ -135,5 +135,6 @@ def test_an_interrupt_keeps_the_checkpoint(tmp_path: Path) -> None:
     assert running.returncode == 130
     assert out == ""
     assert "Traceback" not in err
-    assert "deep3: interrupted" in err
-    assert main(["predict", str(next(tmp_path.iterdir()))]) == 0
+    checkpoint = next(tmp_path.iterdir()) / "checkpoint.npz"
+    assert err.endswith(f"deep3: interrupted; the best network so far is in {checkpoint}\n")
+    assert main(["predict", str(checkpoint)]) == 0

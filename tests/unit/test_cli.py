@@ -1,6 +1,7 @@
 """The command line: refusals in one line, exit codes, one JSON object."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +133,14 @@ def test_help_shows_an_example_that_parses(capsys: pytest.CaptureFixture[str], c
     shown = " ".join(capsys.readouterr().out.split())
     assert f"example: {example}" in shown
     assert make_parser().parse_args(example.split()[1:]).selected is command
+
+
+def test_the_commands_of_the_readme_parse() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    examples = re.findall(r"`deep3 ([a-z]+ [^`]+)`", readme)
+    assert {example.split()[0] for example in examples} == {command.name for command in COMMANDS}
+    for example in examples:
+        assert make_parser().parse_args(example.split()).selected.name == example.split()[0]
 
 
 def test_train_then_predict_with_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
