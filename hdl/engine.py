@@ -1,6 +1,6 @@
 """The training engine: forward, loss, backward, weight gradient and update on one systolic array."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, ResetInserter, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -52,7 +52,8 @@ class Engine(wiring.Component):
         self._operands(m, sequencer, store, columns, walkers, issued)
         loss = None
         if config.loss_unit:
-            m.submodules.loss = loss = LossUnit(config)
+            loss = LossUnit(config)
+            m.submodules.loss = ResetInserter(sequencer.loss_clear)(loss)
             self._loss(m, sequencer, host, columns, loss, issued)
         self._results(m, sequencer, store, columns, walkers, issued, loss)
         self._host(m, sequencer, store, host, counters)
@@ -136,7 +137,6 @@ class Engine(wiring.Component):
             loss.classes.eq(live.time_count),
             loss.begin.eq(sequencer.begin),
             loss.label_base.eq(live.label_base + sequencer.label_offset),
-            loss.clear.eq(sequencer.loss_clear),
             loss.in_valid.eq(drained.valid & drained.last & (live.loss != Loss.NONE)),
             loss.in_last.eq(drained.last_time),
             loss.in_count.eq(Mux(drained.last_outer, live.last_outer_width, live.tile_width)),
