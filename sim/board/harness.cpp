@@ -1,7 +1,7 @@
 // Runs the verilated board: packets in, packets out, as many cycles as there is work for.
 //
 // The C functions at the end are the whole interface; sim/board/harness.py calls them through ctypes. A packet is handed
-// over byte by byte on the rx stream and collected byte by byte from the tx stream, whose `ready` is always high.
+// over byte by byte on the rx stream and collected byte by byte from the tx stream, which always flows.
 
 #include <cstddef>
 #include <cstdint>
@@ -23,7 +23,6 @@ using Packet = std::vector<uint8_t>;
 
 // Longer than any packet of the link, so that a design that never ends a packet shows as one that is cut.
 constexpr size_t kMaxPacketBytes = 2048;
-constexpr int kResetCycles = 4;
 // hdl.link.packet_bytes.byte_layout
 constexpr unsigned kFirst = 1u << 8;
 constexpr unsigned kLast = 1u << 9;
@@ -93,17 +92,6 @@ struct Board {
         if (last) sending = Packet();
         return last;
     }
-
-    void reset() {
-        received.clear();
-        sending.clear();
-        sent.clear();
-        position = 0;
-        top->rst = 1;
-        for (int i = 0; i < kResetCycles; ++i) cycle();
-        top->rst = 0;
-        quiet_cycles = 0;
-    }
 };
 
 }  // namespace
@@ -121,8 +109,6 @@ Board* board_create(const char* trace_path) {
 #else
     (void)trace_path;
 #endif
-    board->top->tx_ready = 1;
-    board->reset();
     return board.release();
 }
 
@@ -133,8 +119,6 @@ void board_destroy(Board* board) {
     board->top->final();
     delete board;
 }
-
-void board_reset(Board* board) { board->reset(); }
 
 void board_push(Board* board, const uint8_t* bytes, size_t length) {
     if (length) board->received.emplace_back(bytes, bytes + length);

@@ -55,10 +55,6 @@ class Harness:
             self._functions.board_destroy(self._handle)
             self._handle = None
 
-    def reset(self) -> None:
-        """Reset the design and forget all packets."""
-        self._functions.board_reset(self._handle)
-
     def push(self, packet: bytes) -> None:
         """Queue a packet for the rx stream; an empty one is nothing on a byte stream and is left out."""
         self._functions.board_push(self._handle, packet, len(packet))
@@ -101,7 +97,6 @@ def _load(library: Path) -> ctypes.CDLL:
     pointer, size, count = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64
     functions.board_create.restype, functions.board_create.argtypes = pointer, [ctypes.c_char_p]
     functions.board_destroy.restype, functions.board_destroy.argtypes = None, [pointer]
-    functions.board_reset.restype, functions.board_reset.argtypes = None, [pointer]
     functions.board_push.restype, functions.board_push.argtypes = None, [pointer, ctypes.c_char_p, size]
     functions.board_run.restype, functions.board_run.argtypes = count, [pointer, count, count]
     functions.board_pop.restype, functions.board_pop.argtypes = size, [pointer, ctypes.c_char_p, size]
