@@ -1,5 +1,8 @@
 """Replies of the board: header and payload words in order, as bytes, with their checksum."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth import Cat, Module, Mux, Signal, unsigned
 from amaranth.hdl import ValueLike
 from amaranth.lib import data, enum, stream, wiring
@@ -102,8 +105,16 @@ class Transmitter(wiring.Component):
     def _assemble(self, m: Module, words: stream.Interface, begin: Signal) -> None:
         """Header and payload as a stream of registered words."""
         reply = self.reply
-        index = Signal(range((HEADER_BYTES + ACK_BYTES) // 2))
-        last_index = Signal.like(index)
+        fields = self._fields(m)
+        ends = [_HEADER_WORDS, _HEADER_WORDS + WELCOME_BYTES // 2]
+        # One bit a word: decoded from a number, the choice among as many words would be the longest path by far.
+        select = Signal(len(fields), init=1)
+        following = Signal.like(select)
+        m.d.comb += [
+            following.eq(select << 1),
+            following[ends[0]].eq(select[ends[0] - 1] & (reply.kind == Reply.WELCOME)),
+            following[ends[1]].eq(select[ends[0] - 1] & (reply.kind == Reply.ACK)),
+        ]
         data_left = Signal(range(MAX_PAYLOAD_WORDS + 1), reset_less=True)
         step = ~words.valid | words.ready
         with m.If(words.ready):
@@ -111,27 +122,19 @@ class Transmitter(wiring.Component):
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += begin.eq(self.request)
-                m.d.sync += [index.eq(0), data_left.eq(reply.data_words)]
-                with m.Switch(reply.kind):
-                    with m.Case(Reply.WELCOME):
-                        m.d.sync += last_index.eq((HEADER_BYTES + WELCOME_BYTES) // 2 - 1)
-                    with m.Case(Reply.ACK):
-                        m.d.sync += last_index.eq((HEADER_BYTES + ACK_BYTES) // 2 - 1)
-                    with m.Default():
-                        m.d.sync += last_index.eq(_HEADER_WORDS - 1)
+                m.d.sync += [select.eq(1), data_left.eq(reply.data_words)]
                 with m.If(self.request):
                     m.next = "FIELDS"
-            with m.State("FIELDS"):
-                ends = index == last_index
-                with m.If(step):
-                    m.d.sync += [
-                        words.valid.eq(1),
-                        words.payload.word.eq(self._field(m, index)),
-                        words.payload.last.eq(ends & ~data_left.any()),
-                        index.eq(index + 1),
-                    ]
-                    with m.If(ends):
-                        m.next = "DATA"
+            with m.State("FIELDS"), m.If(step):
+                chosen = [Mux(select[number], word, 0) for number, word in enumerate(fields)]
+                m.d.sync += [
+                    words.valid.eq(1),
+                    words.payload.word.eq(reduce(or_, chosen)),
+                    words.payload.last.eq(~following.any() & ~data_left.any()),
+                    select.eq(following),
+                ]
+                with m.If(~following.any()):
+                    m.next = "DATA"
             with m.State("DATA"):
                 with m.If(~data_left.any()):
                     m.next = "DRAIN"
@@ -147,11 +150,25 @@ class Transmitter(wiring.Component):
             with m.State("DRAIN"), m.If(self.done):
                 m.next = "IDLE"
 
-    def _field(self, m: Module, index: Signal) -> Signal:
-        """The header or payload word number ``index``."""
+    def _fields(self, m: Module) -> list[ValueLike]:
+        """The words of the header, then those of the payload of WELCOME, then those of the payload of ACK."""
         reply, config = self.reply, self.config
         kind = Signal(8)
         length = Signal(16)
+        with m.Switch(reply.kind):
+            with m.Case(Reply.WELCOME):
+                m.d.comb += [kind.eq(Type.WELCOME), length.eq(WELCOME_BYTES)]
+            with m.Case(Reply.ACK):
+                m.d.comb += [kind.eq(Type.ACK), length.eq(ACK_BYTES)]
+            with m.Default():
+                m.d.comb += [kind.eq(Type.DATA), length.eq(reply.data_words << 1)]
+        header = [
+            Cat(kind, reply.refused),
+            length,
+            *_halves(reply.session),
+            *_halves(reply.sequence),
+            *_halves(reply.address),
+        ]
         welcome = [
             PROTOCOL_VERSION,
             WINDOW,
@@ -171,30 +188,7 @@ class Transmitter(wiring.Component):
             reply.dropped_session,
             0,
         ]
-        with m.Switch(reply.kind):
-            with m.Case(Reply.WELCOME):
-                m.d.comb += [kind.eq(Type.WELCOME), length.eq(WELCOME_BYTES)]
-            with m.Case(Reply.ACK):
-                m.d.comb += [kind.eq(Type.ACK), length.eq(ACK_BYTES)]
-            with m.Default():
-                m.d.comb += [kind.eq(Type.DATA), length.eq(reply.data_words << 1)]
-        header = [
-            Cat(kind, reply.refused),
-            length,
-            *_halves(reply.session),
-            *_halves(reply.sequence),
-            *_halves(reply.address),
-        ]
-        field = Signal(16)
-        with m.Switch(index):
-            for number, word in enumerate(header):
-                with m.Case(number):
-                    m.d.comb += field.eq(word)
-            for number, word in enumerate(ack):
-                with m.Case(_HEADER_WORDS + number):
-                    other = welcome[number] if number < len(welcome) else 0
-                    m.d.comb += field.eq(Mux(reply.kind == Reply.WELCOME, other, word))
-        return field
+        return [*header, *welcome, *ack]
 
     def _fetch(self, m: Module, begin: Signal) -> None:
         """The read requests of DATA."""

@@ -120,6 +120,11 @@ class BusModel:
         self._answering = False
         self._abort_cycles = 0
 
+    @property
+    def ending(self) -> bool:
+        """A run was aborted and is still on."""
+        return self._abort_cycles > 0
+
     def drive(self) -> None:
         dut, rng = self.dut, self.rng
         self._write_ready = rng.random() >= self.wait
@@ -132,7 +137,7 @@ class BusModel:
         dut.bus__read_data__valid.value = int(self._answering)
         if self._abort_cycles:
             self._abort_cycles -= 1
-        dut.bus__busy.value = int(self.engine.busy or self._abort_cycles > 0)
+        dut.bus__busy.value = int(self.engine.busy or self.ending)
         dut.bus__batches_done.value = self.engine.batches_done
 
     def sample(self) -> None:
@@ -222,6 +227,8 @@ class Bench:
         await self._clock.settle()
         for part in parts:
             part.sample()
+        begins = self.dut.tx__valid.value and int(self.dut.tx__payload.value) & 1 << 8
+        assert not (begins and self.bus.ending), "a reply begins while the run before the session is still on"
         await self._clock.edge()
         self.cycles += 1
 
@@ -304,10 +311,11 @@ async def without_waiting(dut: Any) -> None:
 
 @cocotb.test()
 async def session_after_garbage(dut: Any) -> None:
-    """Whatever came before, two HELLOs open a session that stores and gives back words."""
+    """Whatever came before, and with a run on, two HELLOs open a session that stores and gives back words."""
     bench = await begin(dut)
     for _ in range(int(os.environ["DEEP3_CASES"]) // 20 + 1):
         bench.pace()
+        bench.send(bench.traffic.start())
         for _ in range(bench.rng.randrange(1, 12)):
             bench.send(bench.traffic.spoiled())
         await bench.settle()

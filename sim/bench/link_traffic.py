@@ -1,6 +1,7 @@
 """Traffic for the packet endpoint: two hosts on a bad network, and what the twin replies to each packet."""
 
 import random
+import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from hdl.config import EngineConfig
 from hdl.link.protocol import (
     ACK_REQUEST,
+    CRC,
     MAX_PACKET_BYTES,
     MAX_PAYLOAD_BYTES,
     MAX_PAYLOAD_WORDS,
@@ -122,6 +124,12 @@ class Traffic:
         payload = self.rng.randbytes(2 * words)
         return self.deliver(self._in_session(Type.WRITE, self.twin.next_sequence, address, payload, flags))
 
+    def start(self) -> Delivery:
+        """The next START of the session."""
+        return self.deliver(
+            self._in_session(Type.START, self.twin.next_sequence, 0, self._parameters().encode())
+        )
+
     def read(self, address: int, words: int) -> Delivery:
         """A READ of the session."""
         return self.deliver(self._in_session(Type.READ, 0, address, words.to_bytes(2, "little")))
@@ -192,10 +200,9 @@ class Traffic:
             self.rng.choice((0, 0, 0, ACK_REQUEST, 0xFE)),
         )
 
-    def _command(self) -> Packet:
+    def _parameters(self) -> StartParameters:
         rng = self.rng
-        kind = Type.START
-        payload = StartParameters(
+        return StartParameters(
             first_instruction=rng.randrange(256),
             instruction_count=rng.randrange(256),
             batches=rng.randrange(1, 8),
@@ -206,7 +213,11 @@ class Traffic:
             rate_mantissa=rng.randrange(1 << 16),
             rate_shift=rng.randrange(4),
             seed=rng.randrange(1 << 32),
-        ).encode()
+        )
+
+    def _command(self) -> Packet:
+        rng = self.rng
+        kind, payload = Type.START, self._parameters().encode()
         if rng.random() < 0.6:
             kind, payload = Type.COMMIT, rng.randrange(8).to_bytes(2, "little")
         return Packet(kind, self._session(), self._sequence(0.9), rng.randrange(1 << 32), payload)
@@ -228,7 +239,7 @@ class Traffic:
         """One packet damaged on its way, misshapen, or random bytes."""
         rng = self.rng
         data = bytearray(self._sound().pack())
-        how = rng.randrange(7)
+        how = rng.randrange(8)
         if how == 0:
             data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
         elif how == 1:
@@ -242,9 +253,19 @@ class Traffic:
             data += rng.randbytes(rng.choice((1, 2, 3, 4, MAX_PACKET_BYTES - len(data) + rng.randrange(3), 1200)))
         elif how == 5:
             data = bytearray(self._misshapen().pack())
+        elif how == 6:
+            data = bytearray(self._too_long())
         else:
             return self.deliver(bytes(data), stray=self._stray())
         return self.deliver(bytes(data))
+
+    def _too_long(self) -> bytes:
+        """A full WRITE with more behind it, and at the end a checksum that is right."""
+        write = Packet(
+            Type.WRITE, self.twin.session, self.twin.next_sequence, payload=self.rng.randbytes(MAX_PAYLOAD_BYTES)
+        )
+        body = write.pack() + self.rng.randbytes(self.rng.randrange(40))
+        return body + CRC.pack(zlib.crc32(body))
 
     def _stray(self) -> bytes:
         return self.rng.randbytes(self.rng.randrange(1, 30))

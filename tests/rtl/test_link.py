@@ -10,4 +10,4 @@ from sim.bench.runner import run_bench
 @pytest.mark.parametrize("seed", [1, 2])
 def test_endpoint_equals_its_twin(seed: int) -> None:
     config = EngineConfig(rows=4, columns=12)
-    run_bench(Endpoint(config), "sim.bench.link", seed=seed, config=config, cases=100)
+    run_bench(Endpoint(config), "sim.bench.link", seed=seed, config=config, cases=60)
