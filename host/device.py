@@ -161,7 +161,8 @@ class Board:
     def predict(self, samples: Int16) -> npt.NDArray[np.int64]:
         """Classes of any number of samples, Q3.12 [samples, inputs]."""
         if not self.config.loss_unit:
-            return np.argmax(self.logits(samples), axis=1).astype(np.int64)
+            largest: npt.NDArray[np.int64] = np.argmax(self.logits(samples), axis=1).astype(np.int64)
+            return largest
         lowered = self._loaded()
         layout = lowered.layout
         rows = layout.padded_inputs(_whole_batches(samples, layout.batch, layout.network.inputs))

@@ -1,5 +1,6 @@
 """Virtual boards: the engine's RTL, compiled, in a process of its own, started and stopped by the host."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -56,16 +57,23 @@ class VirtualBoard:
 
     def __init__(self, config: EngineConfig, options: Sequence[str] = (), patience_s: float = 5.0) -> None:
         # Compiling here and not in the child: progress and errors reach the user, and READY_S need not cover it.
-        board_library(config, trace="--trace" in options)
+        library = board_library(config, trace="--trace" in options)
         self.config = config
         self._patience_s = patience_s
         self._folder = tempfile.TemporaryDirectory(prefix="deep3-board-")
         path = Path(self._folder.name)
         (path / "engine.toml").write_text(config.to_toml(), encoding="utf-8")
         self._log = (path / "log").open("w+", encoding="utf-8")
-        command = [sys.executable, "-m", "sim.board", str(path / "engine.toml"), "--with-parent", *options]
+        command = [sys.executable, "-m", "sim.board", str(path / "engine.toml"), "--library", str(library)]
+        # The child finds the packages where this process did, installed or not.
+        environment = dict(os.environ, PYTHONPATH=os.pathsep.join(entry or os.getcwd() for entry in sys.path))
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True
+            [*command, "--with-parent", *options],
+            stdin=subprocess.PIPE,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=environment,
         )
         try:
             self.address = self._wait_until_ready()

@@ -8,8 +8,8 @@ from pathlib import Path
 from hdl.config import ConfigError, EngineConfig
 
 from .address import AddressError, format_endpoint, is_loopback, parse_endpoint
-from .build import BoardBuildError, board_library
-from .harness import Harness, HarnessError
+from .errors import BoardBuildError, HarnessError
+from .harness import Harness
 from .impairment import Impairment
 from .server import BoardServer, listen
 
@@ -25,7 +25,12 @@ def main(arguments: list[str] | None = None) -> int:
         config = EngineConfig.load(options.config)
         host, port = parse_endpoint(options.listen)
         impairment = Impairment(**{name: getattr(options, name) for name in FATES})
-        library = board_library(config, trace=options.trace is not None)
+        library = options.library
+        if library is None:
+            # The gateware and its compiler are slow to import; a board that is built already needs neither.
+            from .build import board_library
+
+            library = board_library(config, options.trace is not None)
         with Harness(library, options.trace) as harness:
             return _serve(harness, config, host, port, impairment, options)
     except (ConfigError, AddressError, BoardBuildError, HarnessError, ValueError) as error:
@@ -61,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
         default=format_endpoint("127.0.0.1", 0),
         metavar="HOST:PORT",
         help="where to listen; the default is a free port on the loopback interface, which no other machine reaches",
+    )
+    parser.add_argument(
+        "--library", type=Path, metavar="FILE", help="a board built before (default: from the cache, or built)"
     )
     parser.add_argument("--trace", type=Path, metavar="FILE", help="write a VCD of every cycle (slow and large)")
     parser.add_argument("--seed", type=int, default=0, help="of the impairments below (default 0)")

@@ -25,6 +25,8 @@ from hdl.top import Top
 from hdl.verilog import packaged_tool
 from sim.verilator import verilator_environment
 
+from .errors import BoardBuildError
+
 __all__ = ["BoardBuildError", "board_library", "build_library", "cache_folder"]
 
 HARNESS = Path(__file__).with_name("harness.cpp")
@@ -46,10 +48,6 @@ ONCE_FLAG = "-O0"
 RUNTIME_SOURCES = ("verilated.cpp", "verilated_threads.cpp")
 TRACE_COMPILER_FLAGS = ("-DBOARD_TRACE", "-DVM_TRACE=1", "-DVM_TRACE_VCD=1")
 TRACE_SOURCES = ("verilated_vcd_c.cpp",)
-
-
-class BoardBuildError(RuntimeError):
-    """The virtual board could not be built; the message names the step and its first error."""
 
 
 def cache_folder() -> Path:

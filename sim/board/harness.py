@@ -4,16 +4,14 @@ import ctypes
 from pathlib import Path
 from types import TracebackType
 
-__all__ = ["Harness", "HarnessError"]
+from .errors import HarnessError
+
+__all__ = ["Harness"]
 
 MAX_PACKET_BYTES = 2048
 QUIET_CYCLES = 4096
 """Cycles without a byte in either direction and without a run after which a board is taken to be idle: more than
 a board takes to apply a whole packet or to collect the answer to the longest READ."""
-
-
-class HarnessError(RuntimeError):
-    """The compiled board could not be loaded or started."""
 
 
 class Harness:
