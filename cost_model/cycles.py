@@ -3,42 +3,30 @@
 from collections.abc import Sequence
 
 from hdl.config import EngineConfig
+from hdl.fetch import fetch_cycles
+from hdl.loss import loss_tail_cycles
 from hdl.program import Instruction, Loss
+from hdl.timing import SETUP_CYCLES, drain_cycles, flush_cycles
 
-__all__ = ["fetch_cycles", "fetch_wait_cycles", "instruction_cycles", "loss_wait_cycles", "run_cycles"]
-
-
-def setup_cycles() -> int:
-    """From accepting an instruction to its first load."""
-    return 9
-
-
-def flush_cycles(config: EngineConfig) -> int:
-    """From the end of an instruction's last tile until the next may be set up."""
-    return config.rows + config.columns + 16
-
-
-def fetch_cycles() -> int:
-    """Cycles from accepting an instruction until the next one has been fetched."""
-    return 34
-
-
-def block_cycles(classes: int, columns: int) -> int:
-    """Cycles of the loss unit for a block of one sample a column."""
-    return 2 * classes + columns + 24
+__all__ = ["fetch_wait_cycles", "instruction_cycles", "loss_wait_cycles", "run_cycles"]
 
 
 def loss_wait_cycles(instruction: Instruction, config: EngineConfig) -> int:
     """Cycles between the end of the flush of an instruction and the end of its loss."""
     if instruction.loss is Loss.NONE:
         return 0
-    return max(0, block_cycles(instruction.time_count, config.columns) - instruction.tile_cycles)
+    tail = loss_tail_cycles(
+        instruction.loss, instruction.time_count, config.columns, instruction.last_outer_width
+    )
+    # The last class leaves the lanes one cycle behind its issue in the sequencer, and the drain.
+    since_last_class = instruction.tile_cycles - instruction.time_count + flush_cycles(config)
+    return max(0, 1 + drain_cycles(config) + tail - since_last_class)
 
 
 def instruction_cycles(instruction: Instruction, config: EngineConfig) -> int:
     """Cycles of one instruction, as its cycle counter shows them."""
     body = instruction.tile_width + instruction.issue_cycles
-    return setup_cycles() + body + flush_cycles(config) + loss_wait_cycles(instruction, config)
+    return SETUP_CYCLES + body + flush_cycles(config) + loss_wait_cycles(instruction, config)
 
 
 def fetch_wait_cycles(instruction: Instruction, config: EngineConfig) -> int:

@@ -5,9 +5,10 @@ from enum import Enum
 from itertools import pairwise
 
 from hdl.config import EngineConfig
+from hdl.loss import block_cycles
 from hdl.program import Format, Function, Instruction, Loss, Memory, Mode, Walk
 
-from .cycles import block_cycles, instruction_cycles
+from .cycles import instruction_cycles
 from .layout import Matrix
 
 __all__ = ["Orientation", "Phase", "Product", "View", "schedule"]

@@ -82,7 +82,7 @@ class Counters(wiring.Component):
         m.d.comb += [
             write.addr.eq(slot),
             write.en.eq(finish),
-            write.data.eq(Cat(stored[:32] + cycles, (stored[32:] + saturations)[:32])),
+            write.data.eq(Cat((stored[:32] + cycles)[:32], (stored[32:] + saturations)[:32])),
         ]
 
         word = Signal.like(self.address)

@@ -26,6 +26,9 @@ BUFFER_CYCLES = 2
 SUM_WAIT_CYCLES = SUM_CYCLES + LOG_CYCLES - DIVIDE_CYCLES - 1
 """Between the passes of softmax: the logarithm is there when the first class of the second pass needs it."""
 
+LEAVE_CYCLES = 3
+"""The unit stays busy while its last errors are on their way to the banks: what guides them must not change."""
+
 LABEL_CYCLES = 3
 """Label address to the register of a lane."""
 
@@ -36,7 +39,7 @@ def loss_tail_cycles(kind: Loss, classes: int, columns: int, count: int) -> int:
     """From the last class of a block of ``count`` samples to the first cycle in which the unit is idle again."""
     if kind is Loss.ARGMAX:
         return ARRIVE_CYCLES + count
-    errors_cycles = classes + BUFFER_CYCLES + ERROR_CYCLES
+    errors_cycles = classes + BUFFER_CYCLES + ERROR_CYCLES + LEAVE_CYCLES
     if kind is Loss.MSE:
         return ARRIVE_CYCLES + columns + LABEL_CYCLES + errors_cycles
     return ARRIVE_CYCLES + classes + SUM_WAIT_CYCLES + errors_cycles
@@ -137,7 +140,7 @@ class LossUnit(wiring.Component):
                     m.next = "ERRORS_WAIT"
             with m.State("ERRORS_WAIT"):
                 m.d.sync += timer.eq(timer + 1)
-                with m.If(timer == BUFFER_CYCLES + ERROR_CYCLES - 1):
+                with m.If(timer == BUFFER_CYCLES + ERROR_CYCLES + LEAVE_CYCLES - 1):
                     m.d.comb += done.eq(1)
                     m.d.sync += timer.eq(0)
                     m.next = "IDLE"

@@ -5,8 +5,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cost_model.cycles import fetch_cycles, fetch_wait_cycles, instruction_cycles, loss_wait_cycles
+from cost_model.cycles import fetch_wait_cycles, instruction_cycles, loss_wait_cycles
 from hdl.config import EngineConfig
+from hdl.fetch import fetch_cycles
 from hdl.program import (
     COUNTERS,
     INSTRUCTION_WORDS,
@@ -127,7 +128,9 @@ class Engine:
         self._plans = [self._plan(row.tobytes()) for row in encoded]
         self._run = parameters
         self._counters = dict.fromkeys(Counter, 0)
-        self._fetch_wait = fetch_cycles()
+        # The first fetch begins with START; the random words are seeded meanwhile, for one cycle.
+        self._fetch_wait = fetch_cycles() - 1
+        self._count(Counter.CYCLES, 1)
         self.batches_done = 0
         self._committed = 0
         if parameters.seed:
