@@ -72,7 +72,13 @@ class Multiplier(wiring.Component):  # type: ignore[type-arg]
     def elaborate(self, platform: object) -> Module:
         m = Module()
         if platform is Target.ECP5:
-            m.submodules.mult = self._ecp5(m)
+            m.submodules.hard = hard = _EcpMultiplier(self.a_width, self.b_width)
+            m.d.comb += [
+                hard.a.eq(self.a),
+                hard.b.eq(self.b),
+                hard.b_enable.eq(self.b_enable),
+                self.p.eq(hard.p.as_signed()),
+            ]
             return m
         a = Signal(signed(self.a_width), reset_less=True)
         b = Signal(signed(self.b_width), reset_less=True)
@@ -83,26 +89,44 @@ class Multiplier(wiring.Component):  # type: ignore[type-arg]
         m.d.comb += self.p.eq(p)
         return m
 
-    def _ecp5(self, m: Module) -> Instance:
+
+class _EcpMultiplier(wiring.Component):  # type: ignore[type-arg]
+    """MULT18X18D behind ports without a sign.
+
+    Yosys elaborates a module again, which undoes the flattening before it, when a single bit of a signed vector goes to
+    a cell that it learns of later.
+    """
+
+    a: Signal
+    b: Signal
+    b_enable: Signal
+    p: Signal
+
+    def __init__(self, a_width: int, b_width: int) -> None:
+        super().__init__({"a": In(a_width), "b": In(b_width), "b_enable": In(1), "p": Out(a_width + b_width)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
         product = Signal(2 * MULTIPLIER_BITS)
         ports: dict[str, ValueLike] = {
             "i_SIGNEDA": Const(1), "i_SIGNEDB": Const(1), "i_SOURCEA": Const(0), "i_SOURCEB": Const(0),
             "i_CLK0": ClockSignal(), "i_CE0": Const(1), "i_CE1": self.b_enable, "i_RST0": Const(0),
-        }
+        }  # fmt: skip
         for letter, operand in (("A", self.a), ("B", self.b)):
             shift = MULTIPLIER_BITS - len(operand)
             for bit in range(MULTIPLIER_BITS):
                 ports[f"i_{letter}{bit}"] = operand[bit - shift] if bit >= shift else Const(0)
         for bit in range(2 * MULTIPLIER_BITS):
             ports[f"o_P{bit}"] = product[bit]
-        m.d.comb += self.p.eq(product[2 * MULTIPLIER_BITS - self.a_width - self.b_width:])
         settings = {
             "p_REG_INPUTA_CLK": "CLK0", "p_REG_INPUTA_CE": "CE0",
             "p_REG_INPUTB_CLK": "CLK0", "p_REG_INPUTB_CE": "CE1",
             "p_REG_OUTPUT_CLK": "CLK0", "p_REG_OUTPUT_CE": "CE0",
             "p_GSR": "DISABLED",
-        }
-        return Instance("MULT18X18D", **settings, **ports)
+        }  # fmt: skip
+        m.submodules.mult = Instance("MULT18X18D", **settings, **ports)
+        m.d.comb += self.p.eq(product[len(product) - len(self.p) :])
+        return m
 
 
 class RegisterCopy(wiring.Component):  # type: ignore[type-arg]
