@@ -68,7 +68,8 @@ def exp2(t: int, entries: int) -> int:
 def log2(s: int, entries: int) -> int:
     p = s.bit_length() - 1
     fraction = (s - (1 << p)) * entries >> p
-    return ((p - 15) << 8) + nearest(256 * math.log2(1 + (fraction + 0.5) / entries))
+    above = nearest(256 * math.log2(1 + (fraction + 0.5) / entries)) if fraction else 0
+    return ((p - 15) << 8) + above
 
 
 def softmax_errors(logits: list[int], label: int, entries: int) -> list[int]:

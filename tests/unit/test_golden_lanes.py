@@ -132,6 +132,13 @@ def test_losses_equal_the_scalar_definition(rows: list[list[int]], label: int, s
     assert loss.argmax(outputs).tolist() == [row.index(max(row)) for row in rows]
 
 
+@given(st.integers(2, 20), st.integers(-32768, 28000), exponential_entries)
+def test_a_sample_that_is_learnt_no_longer_pulls(classes: int, low: int, size: int) -> None:
+    outputs = torch.full((1, classes), low)
+    outputs[0, 1] = low + 4700
+    assert loss.softmax(outputs, torch.tensor([1]), size).tolist() == [[0] * classes]
+
+
 def test_softmax_is_close_to_real_softmax() -> None:
     generator = torch.Generator().manual_seed(3)
     outputs = torch.randint(-1500, 1500, (200, 26), generator=generator)
