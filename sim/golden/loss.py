@@ -25,7 +25,7 @@ def exp2_table(entries: int) -> Tensor:
 
 @cache
 def log2_table(entries: int) -> Tensor:
-    """log2(1 + x) with 8 fraction bits, in the middle of each of ``entries`` intervals of [0, 1), but 0 in the first."""
+    """log2(1 + x) with 8 fraction bits, amid each of ``entries`` intervals of [0, 1), but 0 in the first."""
     middles = [(f + 0.5) / entries if f else 0.0 for f in range(entries)]
     return torch.tensor([round(256 * math.log2(1 + x)) for x in middles], dtype=torch.int64)
 

@@ -9,33 +9,19 @@ from functools import cache
 import torch
 from torch import Tensor
 
-__all__ = ["GROUP_COLUMNS", "LFSR_MASK", "STEPS_A_VECTOR", "RandomWords", "group_seed"]
+from hdl.array import GROUP_COLUMNS
+from hdl.fixed import LFSR_BITS, LFSR_STEPS_A_VECTOR, group_seed, lfsr_advance
 
-LFSR_MASK = 0x80200003
-"""x^32 + x^22 + x^2 + x + 1, shifting right."""
-GROUP_COLUMNS = 4
-STEPS_A_VECTOR = 16
-_SEED_STRIDE = 0x9E3779B9
-
-
-def group_seed(seed: int, group: int) -> int:
-    """The state of LFSR ``group`` after START with ``seed`` (never 0: an LFSR cannot leave 0)."""
-    return (seed ^ (group * _SEED_STRIDE & 0xFFFFFFFF)) or 1
-
-
-def _next_vector(state: int) -> int:
-    for _ in range(STEPS_A_VECTOR):
-        state = (state >> 1) ^ (LFSR_MASK if state & 1 else 0)
-    return state
+__all__ = ["GROUP_COLUMNS", "RandomWords"]
 
 
 @cache
 def _basis(doublings: int) -> Tensor:
     """[32, 2^doublings]: row b holds the states of successive vectors, from a state whose only bit is b."""
     if doublings == 0:
-        return torch.tensor([[1 << bit] for bit in range(32)], dtype=torch.int64)
+        return torch.tensor([[1 << bit] for bit in range(LFSR_BITS)], dtype=torch.int64)
     first = _basis(doublings - 1)
-    middle = [_next_vector(int(state)) for state in first[:, -1]]
+    middle = [lfsr_advance(int(state), LFSR_STEPS_A_VECTOR) for state in first[:, -1]]
     second = torch.stack([_states(state, first) for state in middle])
     return torch.cat([first, second], dim=1)
 
@@ -43,7 +29,7 @@ def _basis(doublings: int) -> Tensor:
 def _states(start: int, basis: Tensor) -> Tensor:
     """The states of successive vectors from ``start``, one for each column of ``basis``."""
     states = torch.zeros(basis.shape[1], dtype=torch.int64)
-    for bit in range(32):
+    for bit in range(LFSR_BITS):
         if start >> bit & 1:
             states ^= basis[bit]
     return states
