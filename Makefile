@@ -7,7 +7,7 @@ PACKAGES := hdl cost_model sim host
 .PHONY: demo test verify lint setup clean
 
 demo: setup
-	$(BIN)/deep3 train digits --hidden 64,32 --worker cpu:1 --worker virtual:1 --epochs 40 --reference
+	$(BIN)/deep3 train digits --hidden 64,32 --worker cpu:1 --worker virtual:1 --epochs 40 --deterministic --reference
 
 test: lint
 	$(BIN)/python -m pytest
