@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .pipeline import delay
+from .pipeline import NO_COLLISION_LOGIC, delay
 
 __all__ = ["ACCUMULATE_CYCLES", "ACCUMULATOR_BITS", "READ_AHEAD_CYCLES", "REVISIT_CYCLES", "Accumulator"]
 
@@ -59,7 +59,9 @@ class Accumulator(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.memory = memory = Memory(shape=ACCUMULATOR_BITS * self.width, depth=self.depth, init=[])
+        m.submodules.memory = memory = Memory(
+            shape=ACCUMULATOR_BITS * self.width, depth=self.depth, init=[], attrs=NO_COLLISION_LOGIC
+        )
         write = memory.write_port()
         read = memory.read_port(transparent_for=())
         stored = Signal(ACCUMULATOR_BITS * self.width, reset_less=True)

@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from .pipeline import NO_COLLISION_LOGIC
 from .program import COUNTERS, Counter
 
 __all__ = ["COUNTER_READ_CYCLES", "Counters"]
@@ -64,7 +65,9 @@ class Counters(wiring.Component):
             amount = self.correct if counter is Counter.CORRECT else self.events[counter]
             m.d.sync += total.eq(Mux(self.clear, 0, total + amount))
 
-        m.submodules.memory = memory = Memory(shape=64, depth=self.instructions, init=[])
+        m.submodules.memory = memory = Memory(
+            shape=64, depth=self.instructions, init=[], attrs=NO_COLLISION_LOGIC
+        )
         write = memory.write_port()
         update = memory.read_port(transparent_for=())
         host = memory.read_port(transparent_for=())

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from .bus import read_layout, write_layout
 from .config import EngineConfig
 from .counters import COUNTER_READ_CYCLES
-from .pipeline import delay
+from .pipeline import NO_COLLISION_LOGIC, delay
 from .program import ADDRESS_BITS, INSTRUCTION_WORDS, Space
 from .store import STORE_READ_CYCLES, host_word_layout
 
@@ -65,8 +65,12 @@ class HostPort(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.labels = labels = BlockMemory(shape=16, depth=self.config.label_words, init=[])
-        m.submodules.program = program = BlockMemory(shape=16, depth=self.program_words, init=[])
+        m.submodules.labels = labels = BlockMemory(
+            shape=16, depth=self.config.label_words, init=[], attrs=NO_COLLISION_LOGIC
+        )
+        m.submodules.program = program = BlockMemory(
+            shape=16, depth=self.program_words, init=[], attrs=NO_COLLISION_LOGIC
+        )
         self._write(m, labels, program)
         self._read(m, labels, program)
         return m

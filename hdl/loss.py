@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 from .config import EngineConfig
 from .loss_lane import DIVIDE_CYCLES, ERROR_CYCLES, LOG_CYCLES, SUM_CYCLES, LossLane
-from .pipeline import delay
+from .pipeline import NO_COLLISION_LOGIC, delay
 from .program import COUNT_BITS, Loss
 
 __all__ = ["LossUnit", "block_cycles", "loss_tail_cycles"]
@@ -97,7 +97,9 @@ class LossUnit(wiring.Component):
         lanes = [LossLane(config.exponential_entries, config.max_classes) for _ in range(config.columns)]
         for number, lane in enumerate(lanes):
             m.submodules[f"lane_{number}"] = lane
-        m.submodules.outputs = outputs = Memory(shape=16 * config.columns, depth=2 * config.max_classes, init=[])
+        m.submodules.outputs = outputs = Memory(
+            shape=16 * config.columns, depth=2 * config.max_classes, init=[], attrs=NO_COLLISION_LOGIC
+        )
         finish, count, half = self._arrive(m, lanes, outputs)
         self._labels(m, lanes, finish)
 
@@ -118,14 +120,13 @@ class LossUnit(wiring.Component):
 
             with m.State("IDLE"):
                 m.d.sync += index.eq(0)
-                with m.If(finish):
-                    with m.Switch(self.kind):
-                        with m.Case(Loss.SOFTMAX):
-                            m.next = "SUM"
-                        with m.Case(Loss.MSE):
-                            m.next = "LABELS"
-                        with m.Default():
-                            m.next = "CLASSES"
+                with m.If(finish), m.Switch(self.kind):
+                    with m.Case(Loss.SOFTMAX):
+                        m.next = "SUM"
+                    with m.Case(Loss.MSE):
+                        m.next = "LABELS"
+                    with m.Default():
+                        m.next = "CLASSES"
             with m.State("SUM"):
                 m.d.comb += summing.eq(1)
                 m.d.sync += index.eq(Mux(last_index, 0, index + 1))

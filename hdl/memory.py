@@ -11,7 +11,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .pipeline import delay
+from .pipeline import NO_COLLISION_LOGIC, delay
 from .program import ADDRESS_BITS, LANE_STEP_BITS
 
 __all__ = ["ADDRESS_CYCLES", "READ_CYCLES", "WRITE_CYCLES", "BankAddresses", "Gather", "OperandBanks", "Scatter"]
@@ -149,7 +149,7 @@ class OperandBanks(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         for bank in range(self.banks):
-            memory = Memory(shape=unsigned(16), depth=self.bank_words, init=[])
+            memory = Memory(shape=unsigned(16), depth=self.bank_words, init=[], attrs=NO_COLLISION_LOGIC)
             m.submodules[f"bank_{bank}"] = memory
             write = memory.write_port()
             read = memory.read_port(transparent_for=())

@@ -131,15 +131,14 @@ class Sequencer(wiring.Component):
             fetch.begin.eq(accept),
         ]
         with m.FSM():
-            with m.State("IDLE"):
-                with m.If(self.start):
-                    m.d.comb += fetch.begin.eq(1)
-                    m.d.sync += [
-                        run.eq(self.parameters), self.busy.eq(1), self.batches_done.eq(0), committed.eq(0),
-                        batch_start.eq(1), position.eq(0), buffer.eq(0), self.buffer_offset.eq(0),
-                        self.label_offset.eq(0), aborting.eq(0),
-                    ]  # fmt: skip
-                    m.next = "SEED"
+            with m.State("IDLE"), m.If(self.start):
+                m.d.comb += fetch.begin.eq(1)
+                m.d.sync += [
+                    run.eq(self.parameters), self.busy.eq(1), self.batches_done.eq(0), committed.eq(0),
+                    batch_start.eq(1), position.eq(0), buffer.eq(0), self.buffer_offset.eq(0),
+                    self.label_offset.eq(0), aborting.eq(0),
+                ]  # fmt: skip
+                m.next = "SEED"
             with m.State("SEED"):
                 m.d.comb += self.seed_load.eq(run.seed != 0)
                 m.next = "WAIT"

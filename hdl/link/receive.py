@@ -7,6 +7,7 @@ from amaranth.lib.crc import catalog
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ..pipeline import NO_COLLISION_LOGIC
 from .packet_bytes import byte_layout, packet_bytes
 from .protocol import MAX_PACKET_BYTES, OVERHEAD_BYTES, PACKET_BUFFERS
 
@@ -64,9 +65,8 @@ class PacketBuffer(wiring.Component):
             free.eq(PACKET_BUFFERS - used),
         ]
         m.d.comb += self.free.eq(free)
-        # Reads and writes never meet at a word: no logic is wanted for that case.
         m.submodules.memory = memory = Memory(
-            shape=unsigned(16), depth=PACKET_BUFFERS * BUFFER_WORDS, init=[], attrs={"no_rw_check": "1"}
+            shape=unsigned(16), depth=PACKET_BUFFERS * BUFFER_WORDS, init=[], attrs=NO_COLLISION_LOGIC
         )
         self._receive(m, memory, full=used == PACKET_BUFFERS, keep=keep)
         self._read(m, memory, available=used != 0)
