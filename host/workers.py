@@ -9,6 +9,7 @@ import torch
 from cost_model.network import Network
 from hdl.config import EngineConfig
 from sim.board.address import parse_endpoint
+from sim.board.errors import BoardBuildError
 from sim.golden.engine import Engine
 
 from .backends.base import Backend, BackendError
@@ -101,8 +102,6 @@ def _open_board(spec: WorkerSpec, config: EngineConfig, stack: ExitStack) -> Boa
     if spec.kind == "board":
         return Board(Session(UdpTransport(*parse_endpoint(spec.address)), config.digest), config)
     # The gateware and its compiler are slow to import, and no other worker needs them.
-    from sim.board.build import BoardBuildError
-
     from .virtual import VirtualBoard
 
     try:

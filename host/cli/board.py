@@ -35,8 +35,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> Report:
     from sim.board.address import is_loopback, parse_endpoint
-    from sim.board.build import BoardBuildError, board_library
-    from sim.board.harness import Harness, HarnessError
+    from sim.board.build import board_library
+    from sim.board.errors import BoardBuildError, HarnessError
+    from sim.board.harness import Harness
     from sim.board.impairment import Impairment
     from sim.board.server import BoardServer, listen
 
