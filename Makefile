@@ -13,7 +13,7 @@ test: lint
 	$(BIN)/python -m pytest
 
 verify: setup
-	$(BIN)/python -m pytest tests/rtl tests/system
+	$(BIN)/python -m pytest -m verify --durations=0
 
 lint: setup
 	$(BIN)/ruff check .
