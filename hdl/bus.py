@@ -33,12 +33,14 @@ class HostBus(wiring.Signature):
         program only while ``busy`` is low; counters at any time.
     read_data : stream of 16 bits
     start : Out(1)
-        High for one cycle with ``parameters`` while ``busy`` is low: the run begins and ``busy`` rises in the next cycle.
+        High for one cycle with ``parameters`` while ``busy`` is low: the run begins and ``busy`` rises in the next
+        cycle.
     parameters : Out(start_layout())
     commit : Out(1), commit_batches : Out(16)
         High for one cycle: that many batches more may run.
     abort : Out(1)
-        High for one cycle: a run in progress ends after the instruction under way. ``busy`` falls when the engine is idle.
+        High for one cycle: a run in progress ends after the instruction under way. ``busy`` falls when the engine is
+        idle.
     busy : In(1)
         A run is on.
     batches_done : In(32)

@@ -30,8 +30,8 @@ class Counters(wiring.Component):
     correct : In(5), batches : In(32)
         Added to CORRECT in this cycle; value of BATCHES.
     counting, finished, first_batch, slot : In
-        From the sequencer: the cycle belongs to the instruction in ``slot``. Its counters are updated with ``finished``;
-        in the first batch of a run they start from zero.
+        From the sequencer: the cycle belongs to the instruction in ``slot``. Its counters are updated with
+        ``finished``; in the first batch of a run they start from zero.
     saturations : In(5)
         Lanes clipped in this cycle, at the latest in the cycle before ``finished``.
     address : In, data : Out(16)
@@ -89,7 +89,8 @@ class Counters(wiring.Component):
         ]
 
         word = Signal.like(self.address)
-        globals_ = Array([half for total in totals + [Signal(32, name="unused")] for half in (total[:16], total[16:])])
+        totals.append(Signal(32, name="unused"))
+        globals_ = Array([half for total in totals for half in (total[:16], total[16:])])
         m.d.comb += [host.addr.eq((self.address >> 2) - COUNTERS // 2), host.en.eq(1)]
         m.d.sync += word.eq(self.address)
         m.d.sync += self.data.eq(Mux(word < 2 * COUNTERS, globals_[word[:4]], host.data.word_select(word[:2], 16)))

@@ -1,9 +1,11 @@
 """Loss unit: softmax with cross entropy, squared error, argmax; lanes are samples (docs/engine.md, Loss unit).
 
-Softmax passes twice over the classes of a block: exponentials are summed, then each is taken again with the logarithm of
-the sum subtracted from its argument, so that nothing is multiplied or divided. Outputs of the next block arrive in the
-other half of the buffer meanwhile.
+Softmax passes twice over the classes of a block: exponentials are summed, then each is taken again with the logarithm
+of the sum subtracted from its argument, so that nothing is multiplied or divided. Outputs of the next block arrive in
+the other half of the buffer meanwhile.
 """
+
+from itertools import pairwise
 
 from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
@@ -255,7 +257,7 @@ class LossUnit(wiring.Component):
         """Classes to store, one after the other; how many were right."""
         winners = [Signal(16, name=f"winner_{number}", reset_less=True) for number in range(len(lanes))]
         with m.If(self.label_write_valid):
-            m.d.sync += [old.eq(new) for old, new in zip(winners, winners[1:], strict=False)]
+            m.d.sync += [old.eq(new) for old, new in pairwise(winners)]
         with m.Else():
             m.d.sync += [winner.eq(lane.winner) for winner, lane in zip(winners, lanes, strict=True)]
         right = [lane.right & (number < count) for number, lane in enumerate(lanes)]

@@ -37,7 +37,8 @@ def exp2_table(entries: int) -> list[int]:
 
 
 def log2_table(entries: int) -> list[int]:
-    """log2(1 + (f + 1/2) / entries) with 8 fraction bits, but 0 for f = 0: a sum of 1.0 leaves its only class with p = 1."""
+    """log2(1 + (f + 1/2) / entries) with 8 fraction bits, but 0 for f = 0: a sum of 1.0 leaves its only class
+    with p = 1."""
     return [0] + [round(256 * math.log2(1 + (f + 0.5) / entries)) for f in range(1, entries)]
 
 

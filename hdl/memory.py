@@ -34,9 +34,9 @@ WRITE_CYCLES = ADDRESS_CYCLES
 class BankAddresses(wiring.Component):
     """Word address in each bank of the vector that starts at a flat address.
 
-    With s = n mod banks, bank b holds lane ``(b - s) mod banks``, at word ``n div banks + (b - s) lane_step`` for b >= s
-    and ``banks * lane_step + 1`` further for b < s. So each bank needs one two-way choice and one addition; no rotator
-    of addresses.
+    With s = n mod banks, bank b holds lane ``(b - s) mod banks``, at word ``n div banks + (b - s) lane_step`` for
+    b >= s and ``banks * lane_step + 1`` further for b < s. So each bank needs one two-way choice and one addition; no
+    rotator of addresses.
 
     Parameters
     ----------

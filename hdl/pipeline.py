@@ -6,8 +6,8 @@ from amaranth.hdl import ValueCastable
 __all__ = ["NO_COLLISION_LOGIC", "delay"]
 
 NO_COLLISION_LOGIC = {"no_rw_check": "1"}
-"""Attributes of a memory that never reads a word in the cycle that writes it: without them Yosys puts an address comparator
-and a multiplexer behind every block RAM to return the old word."""
+"""Attributes of a memory that never reads a word in the cycle that writes it: without them Yosys puts an address
+comparator and a multiplexer behind every block RAM to return the old word."""
 
 
 def delay(m: Module, value: ValueLike, cycles: int, *, name: str, reset_less: bool = True) -> Value:

@@ -9,10 +9,10 @@ one matrix product walked over the operand memories:
                 sum[t, c] += dot(stream(t, k, n)[r], load(c, k, n)[r] if r < width(k) else 0)
         out(t, n)[c] = lane(sum[t, c], aux(t, n)[c])    for c < width(n)
 
-An operand vector of a walk is lanes j = 0, 1, ... at flat addresses ``base + sum(index * stride) + j * lane_stride`` with
-``lane_stride = lane_step * banks + 1``: consecutive lanes always fall into consecutive banks, so any vector along a row
-(lane_step = 0) or a column (pitch = lane_step * banks + 1) is read without a bank conflict. Convolution is the same nest
-with more levels.
+An operand vector of a walk is lanes j = 0, 1, ... at flat addresses ``base + sum(index * stride) + j * lane_stride``
+with ``lane_stride = lane_step * banks + 1``: consecutive lanes always fall into consecutive banks, so any vector along
+a row (lane_step = 0) or a column (pitch = lane_step * banks + 1) is read without a bank conflict. Convolution is the
+same nest with more levels.
 """
 
 import enum

@@ -20,8 +20,9 @@ __all__ = ["Sequencer", "load_issue_layout", "stream_issue_layout"]
 def stream_issue_layout() -> data.StructLayout:
     """One vector of the streamed operand.
 
-    ``tile_start`` marks the first vector of a tile, ``first`` and ``last`` the first and last reduction tile, ``last_time``
-    the last vector of a tile, ``last_outer`` the last outer tile; ``level`` is the loop that advances after it.
+    ``tile_start`` marks the first vector of a tile, ``first`` and ``last`` the first and last reduction tile,
+    ``last_time`` the last vector of a tile, ``last_outer`` the last outer tile; ``level`` is the loop that advances
+    after it.
     """
     return data.StructLayout({
         "valid": 1, "tile_start": 1, "first": 1, "last": 1, "last_time": 1, "last_outer": 1, "level": Level,
@@ -36,8 +37,8 @@ def load_issue_layout() -> data.StructLayout:
 class Sequencer(wiring.Component):
     """Runs programs.
 
-    An instruction takes ``SETUP_CYCLES + tile_width + outer_count * reduction_count * tile_cycles + flush_cycles`` cycles,
-    and what the loss unit needs beyond that.
+    An instruction takes ``SETUP_CYCLES + tile_width + outer_count * reduction_count * tile_cycles + flush_cycles``
+    cycles, and what the loss unit needs beyond that.
 
     Parameters
     ----------

@@ -31,8 +31,8 @@ def host_word_layout() -> data.StructLayout:
 class OperandStore(wiring.Component):
     """Three operand memories, each with one read and one write a bank and cycle.
 
-    A memory is read by one role at a time: stream, load and aux name their memory, which differ; with ``host_reads`` all
-    memories follow the host's address. Drains go before host words, so that an instruction never stalls.
+    A memory is read by one role at a time: stream, load and aux name their memory, which differ; with ``host_reads``
+    all memories follow the host's address. Drains go before host words, so that an instruction never stalls.
 
     Parameters
     ----------
@@ -51,7 +51,8 @@ class OperandStore(wiring.Component):
     host_reads : In(1), host_memory : In(Memory), host_address : In(ADDRESS_BITS), host_data : Out(16)
         Single words, `STORE_READ_CYCLES` after their addresses, one a cycle.
     write_memory : In(Memory), write_address, write_step, write_data, write_enable : In
-        One vector of ``columns`` lanes a cycle; no write where no lane is enabled. ``write_step`` settles like the others.
+        One vector of ``columns`` lanes a cycle; no write where no lane is enabled. ``write_step`` settles like the
+        others.
     host_write : In(stream of host_word_layout())
         One word a cycle, except while a drain writes the same memory.
     host_waits : Out(1)

@@ -23,7 +23,8 @@ def drain_cycles(config: EngineConfig) -> int:
 def flush_cycles(config: EngineConfig) -> int:
     """From the end of an instruction's last tile until the next may be accepted.
 
-    The last result leaves ``drain_cycles`` after an issue that is one cycle behind the sequencer, and its saturations are
-    counted two cycles later; its write meets the banks during the set-up of the next instruction, before the first read.
+    The last result leaves ``drain_cycles`` after an issue that is one cycle behind the sequencer, and its saturations
+    are counted two cycles later; its write meets the banks during the set-up of the next instruction, before the first
+    read.
     """
     return drain_cycles(config) + 3

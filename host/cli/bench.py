@@ -13,7 +13,9 @@ __all__ = ["COMMAND"]
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=["engine"], help="engine: array and schedule efficiency from the RTL's counters")
+    parser.add_argument(
+        "what", choices=["engine"], help="engine: array and schedule efficiency from the RTL's counters"
+    )
 
 
 def _run(arguments: argparse.Namespace) -> Report:
@@ -26,7 +28,8 @@ def _describe(report: Report) -> str:
     for case in report["cases"]:
         network = "-".join(map(str, case["network"]))
         lines.append(
-            f"{network:>16} {case['rows']:>2}x{case['cols']:<3} {case['cycles']:>9.0f} {case['schedule_efficiency']:>9.4f}"
+            f"{network:>16} {case['rows']:>2}x{case['cols']:<3} {case['cycles']:>9.0f}"
+            f" {case['schedule_efficiency']:>9.4f}"
             f" {case['array_efficiency']:>10.4f} {case['simulated_cycles_per_second'] / 1e6:>14.2f}"
         )
     return "\n".join(lines)

@@ -201,7 +201,7 @@ async def check_counters(driver: BusDriver, twin: Engine, case: Case) -> None:
         got[Counter.HOST_WAIT] = 0
     names = [counter.name for counter in Counter]
     for index, (mine, twins) in enumerate(zip(got, expected, strict=True)):
-        name = names[index] if index < len(names) else f"slot {(index - 8) // 2} {'cycles saturations'.split()[index % 2]}"
+        name = names[index] if index < len(names) else f"slot {(index - 8) // 2} {['cycles', 'saturations'][index % 2]}"
         assert mine == twins, f"counter {name}: {mine}, the twin has {twins}"
 
 
@@ -216,6 +216,7 @@ async def random_networks(dut: object) -> None:
     for index in range(int(os.environ["DEEP3_CASES"])):
         driver.gap = rng.choice((0.0, 0.3))
         case = random_case(rng, config)
-        network = case.lowered.layout.network
-        dut._log.info("case %d: %s, batch %d, loss %s", index, network.sizes, case.lowered.layout.batch, network.loss.name)
+        layout = case.lowered.layout
+        loss = layout.network.loss.name
+        dut._log.info("case %d: %s, batch %d, loss %s", index, layout.network.sizes, layout.batch, loss)
         await play(case, driver, twin, rng)
