@@ -43,7 +43,7 @@ EACH_CYCLE_FLAG = "-O1"
 """-O2 takes twice as long and is 6 % faster, -O3 four times and is no faster: the code is straight, its size counts."""
 
 ONCE_FLAG = "-O0"
-"""For the files that Verilator calls slow: constructors and initial values."""
+"""For the files that Verilator calls slow (constructors, initial values), and for writing traces."""
 
 RUNTIME_SOURCES = ("verilated.cpp", "verilated_threads.cpp")
 TRACE_COMPILER_FLAGS = ("-DBOARD_TRACE", "-DVM_TRACE=1", "-DVM_TRACE_VCD=1")
@@ -198,7 +198,8 @@ def _compile(
     compiler = os.environ.get("CXX", "g++")
     includes = [f"-I{generated}", f"-I{runtime}", f"-I{runtime / 'vltstd'}"]
     objects = [folder / f"{source.stem}.o" for source in sources]
-    levels = [ONCE_FLAG if source.stem.endswith("__Slow") else EACH_CYCLE_FLAG for source in sources]
+    once = [source.stem.endswith("__Slow") or "__Trace" in source.stem for source in sources]
+    levels = [ONCE_FLAG if flag else EACH_CYCLE_FLAG for flag in once]
     commands = [
         [compiler, level, *compiler_flags, *includes, "-c", str(source), "-o", str(target)]
         for level, source, target in zip(levels, sources, objects, strict=True)
