@@ -38,7 +38,7 @@ VERILATOR_FLAGS = (
 YOSYS_SCRIPT = (
     "read_rtlil board.il; proc -nomux -norom; memory_collect; write_verilog -norename -noattr board.v"
 )
-COMPILER_FLAGS = ("-march=native", "-fPIC", "-std=gnu++20", "-w")
+COMPILER_FLAGS = ("-fPIC", "-std=gnu++20", "-w")
 EACH_CYCLE_FLAG = "-O1"
 """-O2 takes twice as long and is 6 % faster, -O3 four times and is no faster: the code is straight, its size counts."""
 
@@ -97,7 +97,7 @@ def build_library(
     Returns
     -------
     Path
-        The library in the cache; its name is a digest of identity, harness, flags, tools and processor.
+        The library in the cache; its name is a digest of identity, harness, flags and tools.
 
     Raises
     ------
@@ -169,18 +169,8 @@ class _Bench(Elaboratable):
 
 
 def _key(identity: str, flags: tuple[str, ...], compiler_flags: tuple[str, ...]) -> str:
-    # -march=native: a cache shared between machines must not hand one machine the other's instructions.
-    tools = (YOSYS_SCRIPT, EACH_CYCLE_FLAG, ONCE_FLAG, *flags, *compiler_flags, version("verilator"), _processor())
-    parts = (identity, HARNESS.read_text(), *tools)
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
+    tools = (YOSYS_SCRIPT, EACH_CYCLE_FLAG, ONCE_FLAG, *flags, *compiler_flags, version("verilator"), platform.machine())
+    return hashlib.sha256("\0".join((identity, HARNESS.read_text(), *tools)).encode()).hexdigest()[:24]
 
 
 def _compile(
