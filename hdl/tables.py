@@ -1,9 +1,9 @@
-"""Contents of the function tables of post lanes and loss unit (docs/engine.md, Arithmetic and Loss unit)."""
+"""Contents of the function tables of the post lanes (docs/engine.md, Arithmetic)."""
 
 import math
 from functools import cache
 
-__all__ = ["activation_tables", "exp2_table", "log2_table"]
+__all__ = ["activation_tables"]
 
 
 @cache
@@ -15,15 +15,3 @@ def activation_tables(entries: int) -> tuple[int, ...]:
     tanh_slope = [round(16384 * (1 - x * x)) for x in activations]
     sigmoid_slope = [round(16384 * x * (1 - x)) for x in activations]
     return (*tanh, *tanh_slope, *sigmoid_slope)
-
-
-@cache
-def exp2_table(entries: int) -> tuple[int, ...]:
-    """2^(-f / entries) in U1.15 for f = 0 .. entries - 1."""
-    return tuple(round(32768 * 2 ** (-f / entries)) for f in range(entries))
-
-
-@cache
-def log2_table(entries: int) -> tuple[int, ...]:
-    """log2(1 + x) with 8 fraction bits in the middle of each of ``entries`` intervals of [0, 1)."""
-    return tuple(round(256 * math.log2(1 + (f + 0.5) / entries)) for f in range(entries))

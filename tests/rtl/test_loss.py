@@ -1,0 +1,16 @@
+"""Loss unit: RTL against golden twin."""
+
+import pytest
+
+from hdl.config import EngineConfig
+from hdl.loss import LossUnit
+from sim.bench.runner import run_bench
+
+
+@pytest.mark.parametrize(
+    ("columns", "entries", "max_classes"),
+    [(2, 64, 64), (3, 16, 32), (4, 256, 16), (8, 32, 8), (12, 64, 64), (16, 128, 256)],
+)
+def test_loss_unit_equals_its_twin(columns: int, entries: int, max_classes: int) -> None:
+    config = EngineConfig(columns=columns, exponential_entries=entries, max_classes=max_classes)
+    run_bench(LossUnit(config), "sim.bench.loss", seed=columns, config=config, jobs=150)
