@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 
 import numpy as np
@@ -13,9 +13,10 @@ from hdl.config import EngineConfig
 from hdl.program import COUNTER_WORDS, Counter, Space, StartParameters, counter_word
 from host.errors import HostError
 
+from .counters import Counters, InstructionCounters
 from .port import Port, Words
 
-__all__ = ["Board", "BoardError", "Counters", "InstructionCounters"]
+__all__ = ["Board", "BoardError"]
 
 Int16 = npt.NDArray[np.int16]
 
@@ -25,27 +26,6 @@ LONGEST_POLL_S = 0.01
 
 class BoardError(HostError):
     """A board that cannot do what it was asked, or does not get on with it."""
-
-
-@dataclass(frozen=True)
-class InstructionCounters:
-    """Of one instruction, over all batches of a run: cycles, and results that were clipped."""
-
-    cycles: int
-    saturations: int
-
-
-@dataclass(frozen=True)
-class Counters:
-    """Of the last run: `hdl.program.Counter` to its value, and one entry for each instruction of its program."""
-
-    totals: dict[Counter, int]
-    instructions: tuple[InstructionCounters, ...]
-
-    @property
-    def saturations(self) -> int:
-        """Results that were clipped, all instructions together."""
-        return sum(instruction.saturations for instruction in self.instructions)
 
 
 class Board:

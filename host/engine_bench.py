@@ -13,7 +13,8 @@ from cost_model.network import Network
 from hdl.config import BANK_GRANULARITY_WORDS, EngineConfig
 from hdl.program import Counter
 
-from .device import Board, Counters
+from .counters import Counters
+from .device import Board
 from .virtual import VirtualBoard
 
 __all__ = ["ARRAYS", "NETWORKS", "CaseResult", "bench_engine", "engine_for"]

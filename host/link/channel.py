@@ -11,13 +11,14 @@ from hdl.link.protocol import (
     HEADER,
     HEADER_BYTES,
     OVERHEAD_BYTES,
+    PROTOCOL_VERSION,
     Packet,
     PacketError,
     Type,
     Welcome,
 )
 
-from .errors import BoardDoesNotAccept, BoardDoesNotAnswer, SessionLost
+from .errors import BoardDoesNotAccept, BoardDoesNotAnswer, SessionLost, WrongDigest, WrongVersion
 from .round_trip import RoundTrip
 from .transport import Buffer, Transport
 
@@ -83,6 +84,35 @@ class Channel:
             return None
         self._heard_s = time.monotonic()
         return Received(kind, flags, sequence, address, datagram[HEADER_BYTES:body])
+
+    def open(self, digest: str) -> None:
+        """Take the board over: a new session number replaces the current one.
+
+        Raises
+        ------
+        BoardDoesNotAnswer, BoardDoesNotAccept
+            When nothing answers, or the board goes to another host each time.
+        WrongDigest, WrongVersion
+            When another engine, or another protocol, answers; the board is left as it was.
+        """
+        welcome = self.hello(0, 0)
+        if welcome.version != PROTOCOL_VERSION:
+            raise WrongVersion(
+                f"board at {self.name} speaks link version {welcome.version}, not {PROTOCOL_VERSION}: "
+                f"use the deep3 version the board was built with"
+            )
+        if welcome.digest != int(digest, 16):
+            raise WrongDigest(
+                f"board at {self.name} carries engine {welcome.digest:016x}, not {digest}: "
+                f"use the configuration the board was built from"
+            )
+        current, session = welcome.session, secrets.randbelow(0xFFFF_FFFF) + 1
+        since_s = time.monotonic()
+        # Another host may win between question and swap; the WELCOME then names the session to replace.
+        while current != session:
+            current = self.hello(session, current).session
+            self.check_patience(since_s, "for a session (HELLO)")
+        self.session = session
 
     def hello(self, session: int, current: int, patience_s: float | None = None) -> Welcome:
         """Ask for WELCOME until it comes; ``session`` 0 only asks, any other replaces ``current`` by it.

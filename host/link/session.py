@@ -1,6 +1,5 @@
 """One host's use of one board over a lossy transport: what was asked, exactly once, or one clear error."""
 
-import secrets
 import time
 from collections.abc import Iterable
 from types import TracebackType
@@ -13,7 +12,6 @@ from hdl.link.protocol import (
     BUSY,
     MAX_PAYLOAD_BYTES,
     PACKET_BUFFERS,
-    PROTOCOL_VERSION,
     Ack,
     PacketError,
     Type,
@@ -22,7 +20,7 @@ from hdl.link.protocol import (
 from hdl.program import Space, StartParameters
 
 from .channel import Channel, Received
-from .errors import BoardBusy, WrongDigest, WrongVersion
+from .errors import BoardBusy
 from .reads import Read, ReadWindow
 from .transport import Buffer, Transport
 from .window import SendWindow
@@ -65,7 +63,7 @@ class Session:
         self._read_number = 0
         self._ranges: list[tuple[int, int]] = []
         try:
-            self._channel.session = self._connect(digest)
+            self._channel.open(digest)
         except BaseException:
             transport.close()
             raise
@@ -189,26 +187,6 @@ class Session:
     def batches_done(self) -> int:
         """Batches finished in the last run, as the newest packet from the board had it."""
         return self._ack.batches_done if self._ack is not None and self._ack.runs_started == self._runs else 0
-
-    def _connect(self, digest: str) -> int:
-        welcome = self._channel.hello(0, 0)
-        if welcome.version != PROTOCOL_VERSION:
-            raise WrongVersion(
-                f"board at {self.name} speaks link version {welcome.version}, not {PROTOCOL_VERSION}: "
-                f"use the deep3 version the board was built with"
-            )
-        if welcome.digest != int(digest, 16):
-            raise WrongDigest(
-                f"board at {self.name} carries engine {welcome.digest:016x}, not {digest}: "
-                f"use the configuration the board was built from"
-            )
-        current, session = welcome.session, secrets.randbelow(0xFFFF_FFFF) + 1
-        since_s = time.monotonic()
-        # Another host may win between question and swap; the WELCOME then names the session to replace.
-        while current != session:
-            current = self._channel.hello(session, current).session
-            self._channel.check_patience(since_s, "for a session (HELLO)")
-        return session
 
     def _claim(self, start: int, end: int) -> None:
         """Writes may be applied out of order: wait where one on its way overlaps the new range."""

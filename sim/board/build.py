@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from amaranth.back import rtlil  # type: ignore[attr-defined]
-from amaranth.hdl import ClockDomain, Elaboratable, Module, Value
-from amaranth.hdl._ir import PortDirection
+from amaranth.hdl import ClockDomain, Module, Value
 from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 
 import hdl
 from hdl.config import EngineConfig
@@ -131,14 +131,13 @@ def _build(
     started_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=f"{library.stem}-", dir=library.parent) as name:
         folder = Path(name)
-        bench = _Bench(design())
-        rtl = str(rtlil.convert(bench, name="board", ports=bench.ports, emit_src=False))
+        rtl = str(rtlil.convert(_Bench(design()), name="board", emit_src=False))
         _compile(folder, rtl, flags, compiler_flags, trace)
         (folder / "board.so").replace(library)
     print(f"built in {time.monotonic() - started_s:.0f} s", file=sys.stderr, flush=True)
 
 
-class _Bench(Elaboratable):
+class _Bench(wiring.Component):  # type: ignore[type-arg]
     """The design with only the inputs that the harness moves.
 
     A synchronous reset as an input would make the next value of every register depend on it: Verilator then computes
@@ -147,30 +146,35 @@ class _Bench(Elaboratable):
 
     def __init__(self, design: Any) -> None:
         self.design = design
-        self.domain = ClockDomain("sync", reset_less=True)
-
-    @property
-    def ports(self) -> dict[str, tuple[Value, PortDirection]]:
-        design = self.design
-        inputs = {"clk": self.domain.clk, "rx_payload": design.rx.payload, "rx_valid": design.rx.valid}
-        outputs = {
-            "rx_ready": design.rx.ready, "tx_payload": design.tx.payload, "tx_valid": design.tx.valid,
-            "busy": design.busy,
-        }  # fmt: skip
-        ports = {name: (Value.cast(signal), PortDirection.Input) for name, signal in inputs.items()}
-        return ports | {name: (Value.cast(signal), PortDirection.Output) for name, signal in outputs.items()}
+        width = Value.cast(design.rx.payload).shape()
+        super().__init__({
+            "clk": In(1),
+            "rx_payload": In(width), "rx_valid": In(1), "rx_ready": Out(1),
+            "tx_payload": Out(width), "tx_valid": Out(1),
+            "busy": Out(1),
+        })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.domains.sync = self.domain
-        m.submodules.design = self.design
-        m.d.comb += self.design.tx.ready.eq(1)
+        m.domains.sync = sync = ClockDomain(reset_less=True)
+        m.submodules.design = design = self.design
+        m.d.comb += [
+            sync.clk.eq(self.clk),
+            Value.cast(design.rx.payload).eq(self.rx_payload),
+            design.rx.valid.eq(self.rx_valid),
+            self.rx_ready.eq(design.rx.ready),
+            self.tx_payload.eq(design.tx.payload),
+            self.tx_valid.eq(design.tx.valid),
+            design.tx.ready.eq(1),
+            self.busy.eq(design.busy),
+        ]
         return m
 
 
 def _key(identity: str, flags: tuple[str, ...], compiler_flags: tuple[str, ...]) -> str:
-    tools = (YOSYS_SCRIPT, EACH_CYCLE_FLAG, ONCE_FLAG, *flags, *compiler_flags, version("verilator"), platform.machine())
-    return hashlib.sha256("\0".join((identity, HARNESS.read_text(), *tools)).encode()).hexdigest()[:24]
+    tools = (YOSYS_SCRIPT, EACH_CYCLE_FLAG, ONCE_FLAG, *flags, *compiler_flags, version("verilator"))
+    parts = (identity, HARNESS.read_text(), *tools, platform.machine())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 
 def _compile(
