@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from cost_model.layout import DoesNotFit
+from cost_model.synthesis import ToolError
 from hdl.config import ConfigError
 from hdl.program import ProgramError
 from host.errors import HostError
@@ -17,7 +18,7 @@ from .command import Command
 
 __all__ = ["main"]
 
-USER_ERRORS = (HostError, LinkError, ConfigError, ProgramError, DoesNotFit, OSError)
+USER_ERRORS = (HostError, LinkError, ConfigError, ProgramError, DoesNotFit, ToolError, OSError)
 COMMANDS: tuple[Command, ...] = (train.COMMAND, predict.COMMAND, generate.COMMAND, board.COMMAND, bench.COMMAND)
 EXIT_ERROR = 1
 EXIT_USAGE = 2

@@ -5,7 +5,9 @@ from dataclasses import asdict
 
 from tqdm import tqdm
 
+from hdl.config import EngineConfig
 from host.engine_bench import ARRAYS, NETWORKS, bench_engine
+from host.timing_bench import bench_timing
 
 from .command import Command, Report
 
@@ -14,25 +16,41 @@ __all__ = ["COMMAND"]
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "what", choices=["engine"], help="engine: array and schedule efficiency from the RTL's counters"
+        "what",
+        choices=["engine", "timing"],
+        help="engine: efficiency of array and schedule, from counters of the RTL; timing: frequency of a routed engine",
     )
+    parser.add_argument("--config", metavar="FILE", help="timing: engine to route (TOML; default: 8x8)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="timing: seed of the placer (default 1)")
 
 
 def _run(arguments: argparse.Namespace) -> Report:
+    if arguments.what == "timing":
+        config = EngineConfig.load(arguments.config) if arguments.config else EngineConfig()
+        return {"bench": "timing", **bench_timing(config, arguments.seed)}
     cases = tqdm(bench_engine(), total=len(ARRAYS) * len(NETWORKS), unit="case", desc="engine")
-    return {"bench": arguments.what, "cases": [asdict(case) for case in cases]}
+    return {"bench": "engine", "cases": [asdict(case) for case in cases]}
 
 
 def _describe(report: Report) -> str:
+    return _describe_timing(report) if report["bench"] == "timing" else _describe_engine(report)
+
+
+def _describe_engine(report: Report) -> str:
     lines = [f"{'network':>16} {'array':>6} {'cycles':>9} {'schedule':>9} {'array eff.':>10} {'sim. Mcycles/s':>14}"]
     for case in report["cases"]:
         network = "-".join(map(str, case["network"]))
-        lines.append(
-            f"{network:>16} {case['rows']:>2}x{case['cols']:<3} {case['cycles']:>9.0f}"
-            f" {case['schedule_efficiency']:>9.4f}"
-            f" {case['array_efficiency']:>10.4f} {case['simulated_cycles_per_second'] / 1e6:>14.2f}"
-        )
+        efficiencies = f"{case['schedule_efficiency']:>9.4f} {case['array_efficiency']:>10.4f}"
+        speed = f"{case['simulated_cycles_per_second'] / 1e6:>14.2f}"
+        lines.append(f"{network:>16} {case['rows']:>2}x{case['cols']:<3} {case['cycles']:>9.0f} {efficiencies} {speed}")
     return "\n".join(lines)
+
+
+def _describe_timing(report: Report) -> str:
+    cells = ", ".join(f"{used} of {there} {name}" for name, (used, there) in report["utilisation"].items())
+    head = f"{report['rows']}x{report['cols']} engine on {report['device']}: {report['fmax_hz'] / 1e6:.1f} MHz"
+    path = [f"  {delay:6.2f} ns {kind:<8} {source} -> {sink}" for source, sink, delay, kind in report["critical_path"]]
+    return "\n".join([head, cells, "critical path:", *path])
 
 
 COMMAND = Command(

@@ -1,0 +1,49 @@
+"""How fast an engine routes: synthesis, place and route with the open tools, without its link."""
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from cost_model.synthesis import route_ecp5, synthesise_ecp5
+from hdl.config import EngineConfig
+from hdl.pins import EngineChip
+from hdl.primitives import Target
+from hdl.verilog import to_verilog
+
+__all__ = ["bench_timing"]
+
+DEVICE, SPEED, PACKAGE = "UM5G-85F", 8, "CABGA554"
+TARGET_HZ = 125e6
+
+
+def bench_timing(config: EngineConfig, seed: int) -> dict[str, Any]:
+    """Cells, frequency and critical path of an engine on an LFE5UM5G-85F, speed 8.
+
+    Raises
+    ------
+    ToolError
+        When a tool fails or is missing.
+    """
+    started_s = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder, tqdm(total=3, unit="stage", desc="timing") as progress:
+        source = to_verilog(EngineChip(config), Target.ECP5, "chip")
+        progress.update()
+        netlist = synthesise_ecp5(source, "chip", Path(folder))
+        progress.update()
+        routed = route_ecp5(netlist.netlist, DEVICE, SPEED, PACKAGE, TARGET_HZ, seed)
+        progress.update()
+    return {
+        "device": f"LFE5{DEVICE} speed {SPEED}",
+        "rows": config.rows,
+        "cols": config.columns,
+        "digest": config.digest,
+        "seed": seed,
+        "fmax_hz": routed.fmax_hz,
+        "cells": netlist.cells,
+        "utilisation": {name: used for name, used in routed.utilisation.items() if used[0]},
+        "critical_path": routed.critical_path,
+        "seconds": time.perf_counter() - started_s,
+    }
