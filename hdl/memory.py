@@ -49,7 +49,7 @@ class BankAddresses(wiring.Component):
     -------
     address : In(ADDRESS_BITS)
     lane_step : In(LANE_STEP_BITS)
-        Constant from `SETTLE_CYCLES` before the first address until after the last.
+        Constant from `SETTLE_CYCLES` before the first address until `ADDRESS_CYCLES` after the last.
     words : Out(banks x word_bits)
         Latency `ADDRESS_CYCLES`, one vector a cycle.
     rotation : Out(log2(banks))
