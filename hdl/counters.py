@@ -33,7 +33,7 @@ class Counters(wiring.Component):
         From the sequencer: the cycle belongs to the instruction in ``slot``. Its counters are updated with
         ``finished``; in the first batch of a run they start from zero.
     saturations : In(5)
-        Lanes clipped in this cycle, at the latest in the cycle before ``finished``.
+        Lanes clipped in this cycle: none in the first cycle of an instruction, nor in that of ``finished``.
     address : In, data : Out(16)
         Word of the counter space; latency `COUNTER_READ_CYCLES`.
     """

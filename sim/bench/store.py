@@ -139,5 +139,5 @@ async def random_walks(dut: Any) -> None:
         await bench.host_reads([(memory, stimulus.address(memory)) for memory in chosen])
     words = {memory: len(operand.words) for memory, operand in bench.twin.memories.items()}
     await bench.host_reads([(memory, address) for memory in OPERANDS for address in range(words[memory])])
-    bench.board.check_nothing_due()
+    await bench.board.finish()
     assert set(bench.board.compared) == {*ROLES, "host_data"}

@@ -98,4 +98,4 @@ async def random_nests(dut: Any) -> None:
             driver.control(begin=False, step=True, level=level)
             board.expect("address", 0, address)
             await board.cycle_ends()
-    board.check_nothing_due()
+    await board.finish()
