@@ -49,8 +49,18 @@ def _describe_engine(report: Report) -> str:
 def _describe_timing(report: Report) -> str:
     cells = ", ".join(f"{used} of {there} {name}" for name, (used, there) in report["utilisation"].items())
     head = f"{report['rows']}x{report['cols']} engine on {report['device']}: {report['fmax_hz'] / 1e6:.1f} MHz"
-    path = [f"  {delay:6.2f} ns {kind:<8} {source} -> {sink}" for source, sink, delay, kind in report["critical_path"]]
-    return "\n".join([head, cells, "critical path:", *path])
+    path = report["critical_path"]
+    if not path:
+        return f"{head}\n{cells}"
+    routing_ns = sum(delay for _, _, delay, kind in path if kind == "routing")
+    total_ns = sum(delay for _, _, delay, _ in path)
+    ends = f"{_register(path[0][0])} to {_register(path[-1][1])}"
+    return f"{head}\n{cells}\ncritical path: {ends}, {total_ns:.2f} ns, {routing_ns:.2f} ns of it routing"
+
+
+def _register(cell: str) -> str:
+    """Name of the register in the name of a flip-flop as Yosys makes it."""
+    return cell.split("_TRELLIS_FF", maxsplit=1)[0]
 
 
 COMMAND = Command(
