@@ -36,7 +36,7 @@ class Nest:
             **walks,
         )  # fmt: skip
         packed = sum(word << (16 * index) for index, word in enumerate(instruction.encode()))
-        fields = instruction_layout().from_bits(packed & ((1 << instruction_layout().size) - 1))
+        fields: Any = instruction_layout().from_bits(packed & ((1 << instruction_layout().size) - 1))
         self.jumps = {level: int(fields[f"{self.operand}_{level}"]) for level in LEVELS[self.operand]}
         self.base = int(fields[f"{self.operand}_base"])
         self.buffered = int(fields[f"{self.operand}_buffered"])

@@ -24,5 +24,6 @@ class Accumulator:
         """Add to the sums of a time step, from zero with ``first``; the new ones, modulo 2^40."""
         before = 0 if first else self.totals[address]
         half = 1 << (ACCUMULATOR_BITS - 1)
-        self.totals[address] = (before + np.asarray(sums, np.int64) + half) % (2 * half) - half
-        return self.totals[address].copy()
+        wrapped: NDArray[np.int64] = (before + np.asarray(sums, np.int64) + half) % (2 * half) - half
+        self.totals[address] = wrapped
+        return wrapped

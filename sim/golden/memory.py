@@ -37,6 +37,6 @@ class OperandMemory:
     def write(self, address: int, lane_step: int, values: ArrayLike, enable: ArrayLike) -> NDArray[np.int64]:
         """Store the enabled lanes of a vector; their flat addresses."""
         chosen = np.asarray(enable, bool)
-        where = self.located(address, lane_step, len(chosen))[chosen]
+        where: NDArray[np.int64] = self.located(address, lane_step, len(chosen))[chosen]
         self.words[where] = np.asarray(values, np.int64)[chosen]
         return where
