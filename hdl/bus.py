@@ -39,8 +39,7 @@ class HostBus(wiring.Signature):
     commit : Out(1), commit_batches : Out(16)
         High for one cycle: that many batches more may run.
     abort : Out(1)
-        High for one cycle: a run in progress ends after the instruction under way. ``busy`` falls when the engine is
-        idle.
+        High for one cycle: a run in progress ends, whatever its program; ``busy`` falls when the pipeline is empty.
     busy : In(1)
         A run is on.
     batches_done : In(32)

@@ -168,7 +168,10 @@ class Sequencer(wiring.Component):
             with m.State("LEAD"):
                 m.d.comb += [self.counting.eq(1), issue_load.valid.eq(1)]
                 m.d.sync += cycle.eq(cycle + 1)
-                with m.If(cycle == live.tile_width - 1):
+                with m.If(aborting):
+                    m.d.sync += cycle.eq(0)
+                    m.next = "FLUSH"
+                with m.Elif(cycle == live.tile_width - 1):
                     m.d.sync += cycle.eq(0)
                     tiles.advance_load(m)
                     m.next = "TILES"
@@ -179,11 +182,15 @@ class Sequencer(wiring.Component):
                     issue_load.valid.eq((cycle < live.tile_width) & ~tiles.load_done),
                 ]
                 m.d.sync += cycle.eq(cycle + 1)
-                with m.If(cycle == live.tile_cycles - 1):
+                # At once: a program that is not one may name tiles without an end.
+                with m.If(aborting):
+                    m.d.sync += cycle.eq(0)
+                    m.next = "FLUSH"
+                with m.Elif(cycle == live.tile_cycles - 1):
                     m.d.sync += cycle.eq(0)
                     tiles.advance_load(m)
                     tiles.advance_stream(m)
-                    with m.If(tiles.stream_last | aborting):
+                    with m.If(tiles.stream_last):
                         m.next = "FLUSH"
             with m.State("FLUSH"):
                 m.d.comb += self.counting.eq(1)

@@ -74,7 +74,8 @@ class Bench:
             self.driver.instruction(slot, counting=False, finished=False, first_batch=False, saturations=0)
             await self.cycle()
 
-    async def instruction(self, slot: int, cycles: int, first_batch: bool) -> None:
+    async def instruction(self, slot: int, cycles: int, first_batch: bool, quiet_cycles: int = 0) -> None:
+        """``quiet_cycles`` more have no events and are not looked at."""
         clipped = 0
         for cycle in range(cycles - 2):
             saturations = self.rng.choice((0, 31, self.rng.randrange(32))) if cycle else 0
@@ -83,10 +84,14 @@ class Bench:
                 slot, counting=True, finished=False, first_batch=first_batch, saturations=saturations
             )
             await self.cycle()
+        self.driver.instruction(slot, counting=True, finished=False, first_batch=first_batch, saturations=0)
+        self.driver.events(0, 0, self.batches, False)
+        for _ in range(quiet_cycles):
+            await self.board.cycle_ends()
         self.driver.instruction(slot, counting=True, finished=False, first_batch=first_batch, saturations=31)
         await self.cycle()
         self.driver.instruction(slot, counting=True, finished=True, first_batch=first_batch, saturations=0)
-        self.twin.finish(slot, cycles, clipped + 31, first_batch)
+        self.twin.finish(slot, cycles + quiet_cycles, clipped + 31, first_batch)
         await self.cycle(finished=slot)
 
     async def run(self, slots: range, batches: int, longest_cycles: int, rate: float) -> None:
@@ -116,8 +121,9 @@ async def random_runs(dut: Any) -> None:
         slots = range(first, bench.rng.randint(first + 1, bench.instructions))
         await bench.run(slots, bench.rng.randint(1, 4), 20, bench.rng.choice((0.1, 0.5, 1.0)))
     await bench.run(range(1), 4, 5000, 1.0)
+    await bench.instruction(0, LEAST_CYCLES, first_batch=False, quiet_cycles=1 << 16)
     await bench.wait(200, 0)
     # The carry was seen, not only possible.
-    assert bench.twin.totals[Counter.CORRECT] >> 16
-    assert bench.twin.saturations[0] >> 16
+    for value in (bench.twin.totals[Counter.CORRECT], bench.twin.saturations[0], bench.twin.cycles[0]):
+        assert value >> 16
     await bench.board.finish()

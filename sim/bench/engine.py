@@ -10,7 +10,7 @@ from cocotb.triggers import ReadOnly, RisingEdge
 from numpy.typing import NDArray
 
 from hdl.config import EngineConfig
-from hdl.program import Counter, Space, StartParameters
+from hdl.program import INSTRUCTION_WORDS, Counter, Space, StartParameters
 from sim.bench.cases import Case, random_case
 from sim.golden.engine import Engine
 
@@ -220,3 +220,41 @@ async def random_networks(dut: object) -> None:
         loss = layout.network.loss.name
         dut._log.info("case %d: %s, batch %d, loss %s", index, layout.network.sizes, layout.batch, loss)
         await play(case, driver, twin, rng)
+
+
+@cocotb.test()
+async def garbage_never_wedges(dut: object) -> None:
+    """Programs and parameters of random bits: an abort ends them within a bound, and the next run is exact."""
+    config = EngineConfig.from_toml(os.environ["DEEP3_CONFIG"])
+    rng = random.Random(int(os.environ["DEEP3_SEED"]) + 1)
+    driver = BusDriver(dut, rng, gap=0.0)
+    await driver.reset()
+    for index in range(12):
+        bits = 1 if index == 0 else 1 << 16
+        words = np.array([rng.randrange(bits) for _ in range(4 * INSTRUCTION_WORDS)], np.uint16)
+        await driver.write(Space.PROGRAM, 0, words)
+        first, count, batches, buffers = (rng.randint(0, most) for most in (3, 5, 9, 3))
+        await driver.start(StartParameters(first, count, batches, buffers, seed=1))
+        for _ in range(rng.randint(1, 600)):
+            await RisingEdge(dut.clk)
+        await driver.abort()
+        await driver.idle(200)
+    twin = Engine(config)
+    case = random_case(rng, config)
+    layout = case.lowered.layout
+    for port in (driver, twin):
+        for space, address, content in (
+            (Space.PROGRAM, 0, case.lowered.image()),
+            (Space.ACTIVATION, 0, layout.ones()),
+            (Space.WEIGHT, 0, layout.pack_weights(case.parameters)),
+            (Space.ACTIVATION, layout.inputs.base, layout.padded_inputs(case.samples[:1])),
+            (Space.LABEL, 0, case.labels[:1]),
+        ):
+            written = port.write(space, address, np.ascontiguousarray(content).reshape(-1).view(np.uint16))
+            if written is not None:
+                await written
+    run = case.lowered.training.start(layout, 1, case.rate, True, 7)
+    await driver.start(run)
+    twin.start(run)
+    await driver.idle(20 * (twin_cycles(case) + 2000))
+    await Scoreboard(driver, twin).check(Space.WEIGHT, 0, layout.weights[-1].end, "weights after garbage")
