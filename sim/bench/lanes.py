@@ -15,6 +15,7 @@ from hdl.fixed import seed_offset
 from hdl.lanes import PostLanes
 from hdl.program import Format, Function, Mode
 from sim.bench.clocking import Clock
+from sim.bench.words import pack, unpack
 from sim.golden import lanes as golden
 from sim.golden.random_words import GROUP_COLUMNS, RandomWords
 
@@ -49,15 +50,6 @@ class Setting:
     function: Function
     rate_mantissa: int
     rate_shift: int
-
-
-def pack(values: list[int], bits: int) -> int:
-    return sum((value & ((1 << bits) - 1)) << (bits * index) for index, value in enumerate(values))
-
-
-def unpack(word: int, bits: int, count: int) -> tuple[int, ...]:
-    fields = [word >> (bits * index) & ((1 << bits) - 1) for index in range(count)]
-    return tuple(field - (field >> (bits - 1) << bits) for field in fields)
 
 
 class Stimulus:
