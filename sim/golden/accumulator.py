@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .fixed import ACCUMULATOR_BITS
+from hdl.accumulator import ACCUMULATOR_BITS
 
 __all__ = ["Accumulator"]
 
