@@ -124,7 +124,11 @@ def _failing_after(writes: int) -> object:
 def test_an_interrupt_keeps_the_checkpoint(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "import sys; from host.cli import main; sys.exit(main())"]
     arguments = ["train", "digits", "--epochs", "100000", "--runs", str(tmp_path)]
-    running = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell starts background jobs with SIGINT ignored, and children inherit that: here the signal is the point.
+    running = subprocess.Popen(
+        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     deadline_s = time.monotonic() + 60
     while not list(tmp_path.glob("*/checkpoint.npz")):
         assert running.poll() is None
