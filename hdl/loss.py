@@ -1,59 +1,82 @@
-"""Loss unit: softmax with cross entropy, squared error, argmax; lanes are samples (docs/engine.md, Loss unit).
+"""Loss unit: errors and classes from the outputs of the last layer (docs/engine.md, Loss unit).
 
-Softmax passes twice over the classes of a block: exponentials are summed, then each is taken again with the logarithm
-of the sum subtracted from its argument, so that nothing is multiplied or divided. Outputs of the next block arrive in
-the other half of the buffer meanwhile.
+Lanes are samples, time is classes. The outputs of a block go into one half of a buffer while the errors of the block
+before are computed from the other; SOFTMAX reads a block twice, MSE once.
 """
 
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .config import EngineConfig
-from .loss_lane import DIVIDE_CYCLES, ERROR_CYCLES, LOG_CYCLES, SUM_CYCLES, LossLane
+from .loss_lane import (
+    EXPONENT_CYCLES,
+    EXPONENTIAL_CYCLES,
+    LOGARITHM_CYCLES,
+    MSE_CYCLES,
+    SOFTMAX_CYCLES,
+    LossLane,
+    lane_control_layout,
+)  # fmt: skip
 from .pipeline import NO_COLLISION_LOGIC, delay
+from .primitives import RegisterCopy
 from .program import COUNT_BITS, Loss
 
 __all__ = ["LossUnit", "block_cycles", "loss_tail_cycles"]
 
-ARRIVE_CYCLES = 4
-"""Last class of a block to the first class taken from the buffer."""
+GROUP_LANES = 4
+"""Lanes that share a copy of the control registers."""
 
-BUFFER_CYCLES = 2
-"""Buffer address to the output in a lane."""
-
-SUM_WAIT_CYCLES = SUM_CYCLES + LOG_CYCLES - DIVIDE_CYCLES - 1
-"""Between the passes of softmax: the logarithm is there when the first class of the second pass needs it."""
+PASS_GAP_CYCLES = LOGARITHM_CYCLES - EXPONENT_CYCLES
+"""Cycles without a read between the passes of SOFTMAX: the logarithm of the sum meets the first exponent."""
 
 LEAVE_CYCLES = 3
 """The unit stays busy while its last errors are on their way to the banks: what guides them must not change."""
 
 LABEL_CYCLES = 3
-"""Label address to the register of a lane."""
-
-LABEL_BITS = 14
-
-
-def loss_tail_cycles(kind: Loss, classes: int, columns: int, count: int) -> int:
-    """From the last class of a block of ``count`` samples to the first cycle in which the unit is idle again."""
-    if kind is Loss.ARGMAX:
-        return ARRIVE_CYCLES + count
-    errors_cycles = classes + BUFFER_CYCLES + ERROR_CYCLES + LEAVE_CYCLES
-    if kind is Loss.MSE:
-        return ARRIVE_CYCLES + columns + LABEL_CYCLES + errors_cycles
-    return ARRIVE_CYCLES + classes + SUM_WAIT_CYCLES + errors_cycles
+"""From a label's address until it stands in a lane."""
 
 
 def block_cycles(classes: int, columns: int) -> int:
-    """Least distance between the last classes of two blocks: each finds the unit idle."""
-    return max(loss_tail_cycles(kind, classes, columns, columns) for kind in (Loss.SOFTMAX, Loss.MSE, Loss.ARGMAX))
+    """Least distance in cycles between the last classes of consecutive blocks.
+
+    The longest of: both passes of SOFTMAX with the gap between them; until the last error of a block with few classes
+    has left; one label for each column, for the next block.
+    """
+    return max(2 * classes + PASS_GAP_CYCLES, classes + SOFTMAX_CYCLES - 1, columns + LABEL_CYCLES)
+
+
+def loss_tail_cycles(kind: Loss, classes: int, columns: int, count: int) -> int:
+    """Cycles from the one in which the last class of the last block is presented to the first in which ``busy`` is low.
+
+    Parameters
+    ----------
+    kind
+        Loss of the instruction; with NONE there is nothing to wait for.
+    classes
+        Classes of a block.
+    columns
+        Of the array.
+    count
+        Samples of the last block.
+    """
+    if kind is Loss.SOFTMAX:
+        return 2 * classes + PASS_GAP_CYCLES + SOFTMAX_CYCLES + LEAVE_CYCLES + 1
+    if kind is Loss.MSE:
+        return classes + MSE_CYCLES + LEAVE_CYCLES + 1
+    return count + 3 if kind is Loss.ARGMAX else 0
 
 
 class LossUnit(wiring.Component):
     """One loss lane for each column of the array.
+
+    One class of all samples of a block a cycle, in and out; blocks at least `block_cycles` apart. A reset makes it
+    idle at any time; what is under way is lost.
 
     Parameters
     ----------
@@ -61,205 +84,217 @@ class LossUnit(wiring.Component):
 
     Members
     -------
-    kind : In(Loss), classes : In(COUNT_BITS)
-        Constant while an instruction runs.
+    kind : In(2), classes : In(11)
+        `Loss`; classes of a block, at most ``max_classes``. Constant while an instruction runs.
     begin : In(1), label_base : In(14)
-        An instruction begins; label of its first sample.
+        An instruction begins; the label of its first sample. It
+        comes at least ``columns + 3`` cycles before the first ``in_last``.
     in_valid : In(1), in_values : In(columns x signed(16)), in_last : In(1), in_count : In(5)
-        Outputs of a block of ``in_count`` samples, class after class; ``in_last`` with the last class. Blocks keep
-        `block_cycles` between their last classes.
+        Outputs of a block of ``in_count`` samples: Q7.8 with SOFTMAX, Q3.12 with MSE, anything with ARGMAX; classes in
+        order, gaps allowed, ``in_last`` with the last.
     out_valid : Out(1), out_values : Out(columns x signed(16)), out_count : Out(5)
-        Errors of a block, class after class, one a cycle.
-    label_address : Out(14), label_data : In(16)
+        Errors of a block in Q1.14, classes in order without gaps.
+    label_address : Out, label_data : In(16)
         Label memory, latency 2 cycles.
-    label_write_valid : Out(1), label_write_address : Out(14), label_write_data : Out(16)
-        ARGMAX: the class of a sample.
+    label_write_valid : Out(1), label_write_address : Out, label_write_data : Out(16)
+        ARGMAX: class of a sample, one a cycle, from the first label address on.
     busy : Out(1)
-        From a cycle after the first class of a block until its last error or class has left: `loss_tail_cycles`.
+        From the first ``in_valid`` of a block until the last of its errors or classes has left
+        (`loss_tail_cycles`).
     correct : Out(5), correct_valid : Out(1)
-        Once a block, in SOFTMAX and MSE: samples whose largest output is at their label.
+        SOFTMAX and MSE: samples of a block whose largest output is at their label, once a block.
     """
 
     def __init__(self, config: EngineConfig) -> None:
         self.config = config
-        columns = data.ArrayLayout(signed(16), config.columns)
+        self.class_bits = (config.max_classes - 1).bit_length()
+        vector = data.ArrayLayout(signed(16), config.columns)
+        labels = range(config.label_words)
         super().__init__({
             "kind": In(2), "classes": In(COUNT_BITS),
-            "begin": In(1), "label_base": In(LABEL_BITS),
-            "in_valid": In(1), "in_values": In(columns), "in_last": In(1), "in_count": In(5),
-            "out_valid": Out(1), "out_values": Out(columns), "out_count": Out(5),
-            "label_address": Out(LABEL_BITS), "label_data": In(16),
-            "label_write_valid": Out(1), "label_write_address": Out(LABEL_BITS), "label_write_data": Out(16),
+            "begin": In(1), "label_base": In(14),
+            "in_valid": In(1), "in_values": In(vector), "in_last": In(1), "in_count": In(5),
+            "out_valid": Out(1), "out_values": Out(vector), "out_count": Out(5),
+            "label_address": Out(labels), "label_data": In(16),
+            "label_write_valid": Out(1), "label_write_address": Out(labels), "label_write_data": Out(16),
             "busy": Out(1), "correct": Out(5), "correct_valid": Out(1),
         })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config = self.config
-        lanes = [LossLane(config.exponential_entries, config.max_classes) for _ in range(config.columns)]
-        for number, lane in enumerate(lanes):
-            m.submodules[f"lane_{number}"] = lane
-        m.submodules.outputs = outputs = Memory(
-            shape=16 * config.columns, depth=2 * config.max_classes, init=[], attrs=NO_COLLISION_LOGIC
-        )
-        finish, count, half = self._arrive(m, lanes, outputs)
-        self._labels(m, lanes, finish)
-
-        index = Signal(range(config.max_classes))
-        timer = Signal(range(64))
-        summing = Signal()
-        giving = Signal()
-        done = Signal()
-        last_index = index == self.classes - 1
-        with m.FSM() as fsm:
-
-            def wait(state: str, cycles: int, following: str) -> None:
-                with m.State(state):
-                    m.d.sync += timer.eq(timer + 1)
-                    with m.If(timer == cycles - 1):
-                        m.d.sync += timer.eq(0)
-                        m.next = following
-
-            with m.State("IDLE"):
-                m.d.sync += index.eq(0)
-                with m.If(finish), m.Switch(self.kind):
-                    with m.Case(Loss.SOFTMAX):
-                        m.next = "SUM"
-                    with m.Case(Loss.MSE):
-                        m.next = "LABELS"
-                    with m.Default():
-                        m.next = "CLASSES"
-            with m.State("SUM"):
-                m.d.comb += summing.eq(1)
-                m.d.sync += index.eq(Mux(last_index, 0, index + 1))
-                with m.If(last_index):
-                    m.next = "SUM_WAIT"
-            wait("SUM_WAIT", SUM_WAIT_CYCLES, "ERRORS")
-            wait("LABELS", config.columns + LABEL_CYCLES, "ERRORS")
-            with m.State("ERRORS"):
-                m.d.comb += giving.eq(1)
-                m.d.sync += index.eq(Mux(last_index, 0, index + 1))
-                with m.If(last_index):
-                    m.next = "ERRORS_WAIT"
-            with m.State("ERRORS_WAIT"):
-                m.d.sync += timer.eq(timer + 1)
-                with m.If(timer == BUFFER_CYCLES + ERROR_CYCLES + LEAVE_CYCLES - 1):
-                    m.d.comb += done.eq(1)
-                    m.d.sync += timer.eq(0)
-                    m.next = "IDLE"
-            with m.State("CLASSES"):
-                m.d.comb += self.label_write_valid.eq(1)
-                m.d.sync += timer.eq(timer + 1)
-                with m.If(timer == count - 1):
-                    m.d.sync += timer.eq(0)
-                    m.next = "IDLE"
-            working = ~fsm.ongoing("IDLE")
-
-        receiving = Signal()
+        softmax, mse, argmax = (self.kind == kind for kind in (Loss.SOFTMAX, Loss.MSE, Loss.ARGMAX))
+        finish = self.in_valid & self.in_last
+        finished = self._history(m, finish, 2, "finished")
+        write_class = Signal(self.class_bits)
+        filling = Signal()
+        half = Signal(reset_less=True)
+        count = Signal(5, reset_less=True)
+        with m.If(self.in_valid):
+            m.d.sync += write_class.eq(Mux(self.in_last, 0, write_class + 1))
         with m.If(finish):
-            m.d.sync += receiving.eq(0)
-        with m.Elif(self.in_valid):
-            m.d.sync += receiving.eq(1)
-        m.d.comb += self.busy.eq(receiving | finish | working)
-        self._feed(m, lanes, outputs, half, index, summing, giving)
-        self._classes(m, lanes, count, done)
+            m.d.sync += [filling.eq(~filling), half.eq(filling), count.eq(self.in_count)]
+
+        read = self._passes(m, finish & softmax, finish & mse)
+        added = self._history(m, read.summing, EXPONENTIAL_CYCLES - 1, "added")
+        given, gave_last = (
+            (
+                self._history(m, event & ~mse, SOFTMAX_CYCLES - 1, f"softmax_{name}"),
+                self._history(m, event & mse, MSE_CYCLES - 1, f"mse_{name}"),
+            )
+            for event, name in ((read.giving, "given"), (read.giving & read.last, "gave_last"))
+        )
+        begun = self._history(m, read.begin_errors, 4, "begun")
+        error_last = Signal()
+        m.d.sync += [
+            self.out_valid.eq(given[0][-1] | given[1][-1]),
+            error_last.eq(gave_last[0][-1] | gave_last[1][-1]),
+            self.correct_valid.eq(begun[4]),
+        ]
+        with m.If(begun[1]):
+            m.d.sync += self.out_count.eq(count)
+        classes_left = self._classes_left(m, finished[2] & argmax, count)
+        shift_label = self._labels(m, argmax, begun[1], count, classes_left.any())
+
+        layout = lane_control_layout(self.class_bits)
+        early = data.View(layout, Signal(layout.size, name="early"))
+        m.d.comb += [
+            early.mse.eq(mse),
+            early.arrive.eq(self.in_valid),
+            early.arrive_first.eq(write_class == 0),
+            early.arrive_class.eq(write_class),
+            early.capture.eq(finished[1]),
+            early.take_logarithm.eq(given[0][EXPONENT_CYCLES - 2]),
+            early.add.eq(added[EXPONENTIAL_CYCLES - 1]),
+            early.add_first.eq(delay(m, read.index == 0, EXPONENTIAL_CYCLES - 1, name="add_first")),
+            early.class_index.eq(
+                Mux(mse, read.index, delay(m, read.index, EXPONENTIAL_CYCLES - 2, name="class_index"))
+            ),
+            early.take_label.eq(read.begin_errors),
+            early.shift_label.eq(shift_label),
+        ]
+        lanes = self._lanes(m, early.as_value(), Cat(write_class, filling), Cat(read.index, half))
+        self._between_lanes(m, lanes, count, classes_left)
+
+        block_begins = self.in_valid & (write_class == 0)
+        block_ends = delay(m, error_last, LEAVE_CYCLES, name="left", reset_less=False) | (classes_left == 1)
+        under_way = Signal(range(4))
+        m.d.sync += under_way.eq(under_way + block_begins - block_ends)
+        m.d.comb += self.busy.eq(self.in_valid | under_way.any())
         return m
 
-    def _arrive(self, m: Module, lanes: list[LossLane], outputs: Memory) -> tuple[Signal, Signal, Signal]:
-        """Store a block and find its largest outputs.
+    def _history(self, m: Module, value: Value, cycles: int, name: str) -> list[Value]:
+        """``value`` 0, 1, ... ``cycles`` cycles ago."""
+        history = [value]
+        for cycle in range(cycles):
+            stage = Signal(name=f"{name}_{cycle + 1}")
+            m.d.sync += stage.eq(history[-1])
+            history.append(stage)
+        return history
 
-        Returns the strobe that begins its processing, its samples and its half of the buffer.
-        """
-        filling = Signal()
-        half = Signal()
-        valid = Signal()
-        last = Signal()
-        complete = Signal()
-        finish = Signal()
-        arrived = Signal(5, reset_less=True)
-        count = Signal(5, reset_less=True)
-        index = Signal(range(self.config.max_classes))
-        values = Signal(self.in_values.shape(), reset_less=True)
+    def _passes(self, m: Module, begin_sum: Value, begin_mse: Value) -> "_Read":
+        """Reads a finished block: for SOFTMAX once for the sum, and once for the errors."""
+        index = Signal(self.class_bits, reset_less=True)
+        last_class = Signal(self.class_bits, reset_less=True)
+        summing, giving, last, begin_errors = Signal(), Signal(), Signal(), Signal()
+        sum_ended = self._history(m, summing & last, PASS_GAP_CYCLES, "sum_ended")
+        m.d.comb += [last.eq(index == last_class), begin_errors.eq(begin_mse | sum_ended[PASS_GAP_CYCLES])]
         m.d.sync += [
-            valid.eq(self.in_valid), last.eq(self.in_last), values.eq(self.in_values), arrived.eq(self.in_count),
-            complete.eq(valid & last), finish.eq(complete),
-        ]  # fmt: skip
-        store = outputs.write_port()
-        m.d.comb += [store.en.eq(valid), store.addr.eq(Cat(index, filling)), store.data.eq(values)]
-        with m.If(self.begin):
-            m.d.sync += index.eq(0)
-        with m.Elif(valid):
-            m.d.sync += index.eq(Mux(last, 0, index + 1))
-            with m.If(last):
-                m.d.sync += [filling.eq(~filling), half.eq(filling), count.eq(arrived)]
-        for number, lane in enumerate(lanes):
-            m.d.comb += [
-                lane.value.eq(values[number]),
-                lane.value_valid.eq(valid),
-                lane.value_index.eq(index),
-                lane.finish.eq(complete),
-            ]
-        m.d.comb += self.out_count.eq(count)
-        self._first_label(m, complete, count)
-        return finish, count, half
+            last_class.eq(self.classes - 1),
+            index.eq(Mux(begin_sum | begin_errors, 0, index + 1)),
+            summing.eq(begin_sum | (summing & ~last)),
+            giving.eq(begin_errors | (giving & ~last)),
+        ]
+        return _Read(summing, giving, index, last, begin_errors)
 
-    def _first_label(self, m: Module, complete: Signal, count: Signal) -> None:
-        """Label addresses of a block: from its first sample on while labels are read or classes are written."""
-        first = Signal(LABEL_BITS, reset_less=True)
-        with m.If(self.begin):
-            m.d.sync += first.eq(self.label_base)
-        with m.Elif(complete):
-            m.d.sync += first.eq(first + count)
-        address = Signal(LABEL_BITS, reset_less=True)
-        with m.If(complete):
-            m.d.sync += address.eq(first)
-        with m.Elif((self.kind != Loss.ARGMAX) | self.label_write_valid):
-            m.d.sync += address.eq(address + 1)
-        m.d.comb += [self.label_address.eq(address), self.label_write_address.eq(address)]
-
-    def _labels(self, m: Module, lanes: list[LossLane], finish: Signal) -> None:
-        """Shift the labels of a block into the lanes, the first sample's first."""
-        columns = self.config.columns
-        left = Signal(range(columns + 1))
-        with m.If(finish):
-            m.d.sync += left.eq(columns - 1)
+    def _classes_left(self, m: Module, begin: Value, count: Signal) -> Signal:
+        """ARGMAX: classes of the block that are still to be written, one a cycle."""
+        left = Signal(5)
+        with m.If(begin):
+            m.d.sync += left.eq(count)
         with m.Elif(left != 0):
             m.d.sync += left.eq(left - 1)
-        taken = delay(m, finish | (left != 0), LABEL_CYCLES - 1, name="taken", reset_less=False)
-        labels = [Signal(16, name=f"label_{number}", reset_less=True) for number in range(columns)]
-        with m.If(taken):
-            m.d.sync += [old.eq(new) for old, new in zip(labels, [*labels[1:], self.label_data], strict=True)]
-        m.d.comb += [lane.label.eq(label) for lane, label in zip(lanes, labels, strict=True)]
+        return left
 
-    def _feed(
-        self, m: Module, lanes: list[LossLane], outputs: Memory, half: Signal, index: Signal,
-        summing: Signal, giving: Signal,
-    ) -> None:  # fmt: skip
-        read = outputs.read_port(transparent_for=())
-        words = Signal(16 * self.config.columns, reset_less=True)
-        m.d.comb += [read.addr.eq(Cat(index, half)), read.en.eq(1)]
-        m.d.sync += words.eq(read.data)
-        index_late = delay(m, index, BUFFER_CYCLES, name="index")
-        summing_late = delay(m, summing, BUFFER_CYCLES, name="summing")
-        giving_late = delay(m, giving, BUFFER_CYCLES, name="giving", reset_less=False)
-        for number, lane in enumerate(lanes):
-            m.d.comb += [
-                lane.output.eq(words.word_select(number, 16).as_signed()),
-                lane.output_index.eq(index_late),
-                lane.summed.eq(summing_late),
-                lane.logarithm.eq(giving_late),
-                lane.squared.eq(self.kind == Loss.MSE),
-                self.out_values[number].eq(lane.error),
+    def _labels(self, m: Module, argmax: Value, errors_begin: Value, count: Signal, class_written: Value) -> Value:
+        """Address of labels and classes. Returns the strobe, a cycle early, that a label arrives at the last lane.
+
+        The labels of a block are read while the block before is given, one for each lane; where its first label is, the
+        count of that block tells.
+        """
+        address = Signal(self.label_address.shape(), reset_less=True)
+        block_address = Signal(self.label_address.shape(), reset_less=True)
+        next_address = block_address + count
+        left = Signal(range(self.config.columns + 1))
+        with m.If(self.begin):
+            m.d.sync += [
+                address.eq(self.label_base),
+                block_address.eq(self.label_base),
+                left.eq(Mux(argmax, 0, self.config.columns)),
             ]
-        m.d.comb += self.out_valid.eq(delay(m, giving_late, ERROR_CYCLES, name="given", reset_less=False))
-
-    def _classes(self, m: Module, lanes: list[LossLane], count: Signal, done: Signal) -> None:
-        """Classes to store, one after the other; how many were right."""
-        winners = [Signal(16, name=f"winner_{number}", reset_less=True) for number in range(len(lanes))]
-        with m.If(self.label_write_valid):
-            m.d.sync += [old.eq(new) for old, new in pairwise(winners)]
+        with m.Elif(errors_begin):
+            m.d.sync += [address.eq(next_address), block_address.eq(next_address), left.eq(self.config.columns)]
         with m.Else():
-            m.d.sync += [winner.eq(lane.winner) for winner, lane in zip(winners, lanes, strict=True)]
-        right = [lane.right & (number < count) for number, lane in enumerate(lanes)]
-        m.d.comb += self.label_write_data.eq(winners[0])
-        m.d.sync += [self.correct.eq(sum(right[1:], start=right[0])), self.correct_valid.eq(done)]
+            m.d.sync += [address.eq(address + ((left != 0) | class_written)), left.eq(left - (left != 0))]
+        m.d.comb += self.label_address.eq(address)
+        return delay(m, left != 0, LABEL_CYCLES - 2, name="label_read")
+
+    def _lanes(self, m: Module, early: Value, write_address: Value, read_address: Value) -> list[LossLane]:
+        """Lanes, with one buffer memory for two of them and one copy of the control registers for a group."""
+        config = self.config
+        lanes = [LossLane(config.exponential_entries, config.max_classes) for _ in range(config.columns)]
+        for first in range(0, config.columns, GROUP_LANES):
+            m.submodules[f"control_{first}"] = control = RegisterCopy(len(early))
+            m.d.comb += control.d.eq(early)
+            for index in range(first, min(first + GROUP_LANES, config.columns)):
+                m.submodules[f"lane_{index}"] = lanes[index]
+                m.d.comb += [lanes[index].control.eq(control.q), lanes[index].arriving.eq(self.in_values[index])]
+        for first in range(0, config.columns, 2):
+            pair = range(first, min(first + 2, config.columns))
+            word, depth = unsigned(16 * len(pair)), 2 * config.max_classes
+            memory: Any = Memory(shape=word, depth=depth, init=[], attrs=NO_COLLISION_LOGIC)
+            m.submodules[f"buffer_{first}"] = memory
+            write, read = memory.write_port(), memory.read_port()
+            m.d.comb += [
+                write.en.eq(self.in_valid),
+                write.addr.eq(write_address),
+                write.data.eq(Cat(self.in_values[index] for index in pair)),
+                read.en.eq(1),
+                read.addr.eq(read_address),
+            ]
+            for place, index in enumerate(pair):
+                m.d.comb += lanes[index].stored.eq(read.data[16 * place : 16 * place + 16])
+        return lanes
+
+    def _between_lanes(self, m: Module, lanes: list[LossLane], count: Signal, classes_left: Signal) -> None:
+        """Labels and classes move from lane to lane; errors and correct samples leave them side by side."""
+        class_bits = self.class_bits
+        m.d.comb += [
+            lanes[-1].next_label.eq(Cat(self.label_data[:class_bits], self.label_data[class_bits:].any())),
+            lanes[-1].next_best.eq(0),
+            self.label_write_valid.eq(classes_left.any()),
+            self.label_write_address.eq(self.label_address),
+            self.label_write_data.eq(lanes[0].best),
+        ]
+        for lane, neighbour in pairwise(lanes):
+            m.d.comb += [lane.next_label.eq(neighbour.label), lane.next_best.eq(neighbour.best)]
+        for index, lane in enumerate(lanes):
+            counts = Signal(name=f"counts_{index}", reset_less=True)
+            m.d.sync += counts.eq(index < count)
+            m.d.comb += [
+                lane.counts.eq(counts),
+                lane.shift_best.eq(classes_left.any()),
+                self.out_values[index].eq(lane.error),
+            ]
+        m.d.sync += self.correct.eq(sum((lane.correct for lane in lanes[1:]), start=lanes[0].correct))
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The buffer is read for a sum or for errors, class ``index``, the ``last`` of the block; ``begin_errors`` comes a
+    cycle before the first error's read."""
+
+    summing: Signal
+    giving: Signal
+    index: Signal
+    last: Signal
+    begin_errors: Signal

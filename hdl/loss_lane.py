@@ -1,162 +1,225 @@
-"""One lane of the loss unit: the running maximum of a sample's outputs, and its errors."""
+"""One lane of the loss unit: the outputs of one sample, class after class (docs/engine.md, Loss unit).
 
-import math
+Softmax without multiplier and division. With z the output and m the largest of the block, ``t = (z - m) log2 e``; the
+exponential of t is a table look-up and a shift. The first pass sums the exponentials, the second takes them again
+with ``log2`` of the sum subtracted from t.
+"""
 
-from amaranth import Array, Const, Module, Mux, Signal, signed
-from amaranth.lib import wiring
+from typing import Any
+
+from amaranth import Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .fixed import saturate
 from .pipeline import delay
+from .tables import exp2_table, log2_table
 
-__all__ = ["DIVIDE_CYCLES", "ERROR_CYCLES", "LOG_CYCLES", "SUM_CYCLES", "LossLane", "exp2_table", "log2_table"]
+__all__ = [
+    "EXPONENTIAL_CYCLES",
+    "EXPONENT_CYCLES",
+    "LOGARITHM_CYCLES",
+    "MSE_CYCLES",
+    "SOFTMAX_CYCLES",
+    "LossLane",
+    "lane_control_layout",
+]  # fmt: skip
 
-FRACTION_BITS = 8
-"""Of an argument of the exponential."""
-
-SUM_BITS = 24
-"""256 classes of 1.0 in U1.15."""
-
-EXPONENTIAL_CYCLES = 8
+# Cycles from the read address of an output until a value stands in its register.
+READ_CYCLES = 2
+DIFFERENCE_CYCLES = READ_CYCLES + 1
+SCALED_CYCLES = DIFFERENCE_CYCLES + 3
+EXPONENT_CYCLES = SCALED_CYCLES + 1
+EXPONENTIAL_CYCLES = EXPONENT_CYCLES + 2
 SUM_CYCLES = EXPONENTIAL_CYCLES + 1
-"""Output presented to its exponential in the sum."""
+LOGARITHM_CYCLES = SUM_CYCLES + 3
+"""Of the last class of the first pass, until the logarithm of the sum."""
+SOFTMAX_CYCLES = EXPONENTIAL_CYCLES + 1
+MSE_CYCLES = DIFFERENCE_CYCLES + 2
 
-LOG_CYCLES = 3
-"""Sum to its logarithm."""
-
-DIVIDE_CYCLES = 3
-"""Output presented to the use of the logarithm."""
-
-ERROR_CYCLES = EXPONENTIAL_CYCLES + 2
-"""Output presented to its error."""
-
-
-def exp2_table(entries: int) -> list[int]:
-    """2^(-f / entries) in U1.15."""
-    return [round(32768 * 2 ** (-f / entries)) for f in range(entries)]
+ONE_OUTPUT = 1 << 12
+"""1.0 in Q3.12."""
+ONE_ERROR = 1 << 14
+"""1.0 in Q1.14."""
 
 
-def log2_table(entries: int) -> list[int]:
-    """log2(1 + (f + 1/2) / entries) with 8 fraction bits, but 0 for f = 0: a sum of 1.0 leaves its only class
-    with p = 1."""
-    return [0] + [round(256 * math.log2(1 + (f + 0.5) / entries)) for f in range(1, entries)]
+def lane_control_layout(class_bits: int) -> data.StructLayout:
+    """What the lanes are told, each in the cycle in which they need it.
+
+    ``mse``: the loss is MSE, else SOFTMAX or ARGMAX. ``arrive``: an output of class ``arrive_class`` is in the input
+    register, the first of a block with ``arrive_first``; ``capture`` two cycles after the last one presented.
+    ``take_logarithm``: second pass, with the exponent. ``add``: sum up the exponential, ``add_first`` from zero.
+    ``class_index``: class whose error is due in `MSE_CYCLES` - 1 (MSE) or 2 cycles. ``take_label``: a block's errors
+    begin. ``shift_label``: another label comes.
+    """
+    return data.StructLayout({
+        "mse": 1, "arrive": 1, "arrive_first": 1, "arrive_class": class_bits, "capture": 1, "take_logarithm": 1,
+        "add": 1, "add_first": 1, "class_index": class_bits, "take_label": 1, "shift_label": 1,
+    })  # fmt: skip
 
 
 class LossLane(wiring.Component):
-    """Latencies as named in this module; one output a cycle.
+    """One lane.
 
     Parameters
     ----------
-    entries : int
-        Of the tables.
-    classes : int
-        Most outputs of a sample.
+    exponential_entries, max_classes : int
+        As in `EngineConfig`.
 
     Members
     -------
-    value : In(signed(16)), value_valid : In(1), value_index : In
-        Outputs as they arrive; index 0 starts a new sample.
-    finish : In(1)
-        The sample that arrived is processed from now on.
-    output : In(signed(16)), output_index : In
-        Outputs of the sample that is processed, once to be summed, once for their errors.
-    summed : In(1), logarithm : In(1)
-        The exponential of ``output`` is summed; ``output`` is divided by the sum, that is by its logarithm.
-    squared : In(1)
-        The error is that of MSE.
-    label : In(16)
+    control : In(lane_control_layout(...))
+    arriving : In(signed(16))
+        Output of a class as it is presented, a cycle before ``control.arrive``.
+    stored : In(16)
+        Output read again, one cycle after its address.
+    next_label : In, label : Out
+        Labels move from lane to lane; one that names no class has its highest bit set.
+    next_best : In, best : Out, shift_best : In(1)
+        Class of the largest output, the first of equals; they move likewise.
+    counts : In(1)
+        The lane holds a sample.
+    correct : Out(1)
+        The largest output is at the label, 3 cycles after ``take_label``.
     error : Out(signed(16))
-        Q1.14.
-    winner : Out
-        Index of the largest output of the sample that is processed.
-    right : Out(1)
-        It is the label; one cycle later.
+        Q1.14, `SOFTMAX_CYCLES` or `MSE_CYCLES` after the read address.
     """
 
-    def __init__(self, entries: int, classes: int) -> None:
-        self.entries = entries
-        index = range(classes)
+    def __init__(self, exponential_entries: int, max_classes: int) -> None:
+        self.entries = exponential_entries
+        self.class_bits = (max_classes - 1).bit_length()
         super().__init__({
-            "value": In(signed(16)), "value_valid": In(1), "value_index": In(index), "finish": In(1),
-            "output": In(signed(16)), "output_index": In(index), "summed": In(1), "logarithm": In(1), "squared": In(1),
-            "label": In(16), "error": Out(signed(16)), "winner": Out(index), "right": Out(1),
+            "control": In(lane_control_layout(self.class_bits)),
+            "arriving": In(signed(16)),
+            "stored": In(16),
+            "next_label": In(self.class_bits + 1), "label": Out(self.class_bits + 1),
+            "next_best": In(self.class_bits), "best": Out(self.class_bits), "shift_best": In(1),
+            "counts": In(1), "correct": Out(1),
+            "error": Out(signed(16)),
         })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        arriving = Signal(signed(16), reset_less=True)
-        arriving_index = Signal.like(self.value_index, reset_less=True)
-        largest = Signal(signed(16), reset_less=True)
-        with m.If(self.value_valid & ((self.value_index == 0) | (self.value > arriving))):
-            m.d.sync += [arriving.eq(self.value), arriving_index.eq(self.value_index)]
-        with m.If(self.finish):
-            m.d.sync += [largest.eq(arriving), self.winner.eq(arriving_index)]
-        m.d.sync += self.right.eq(self.winner == self.label)
-        total = Signal(SUM_BITS, reset_less=True)
-        logarithm = self._logarithm(m, total)
-        exponential = self._exponential(m, largest, logarithm)
-        summed = delay(m, self.summed, EXPONENTIAL_CYCLES, name="summed")
-        with m.If(self.finish):
-            m.d.sync += total.eq(0)
-        with m.Elif(summed):
-            m.d.sync += total.eq(total + exponential)
-        self._error(m, exponential)
+        control = self.control
+        largest = self._largest(m)
+        hit = self._label(m)
+
+        output = Signal(signed(16), reset_less=True)
+        difference = Signal(signed(17), reset_less=True)
+        target = Mux(hit, ONE_OUTPUT, 0)
+        m.d.sync += [
+            output.eq(self.stored),
+            difference.eq(output - Mux(control.mse, target, largest)),
+        ]
+        squared_error = Signal(signed(16), reset_less=True)
+        m.d.sync += squared_error.eq(saturate((difference << 2).as_signed(), 16)[0])
+
+        scaled = self._scaled(m, difference)
+        exponential, logarithm = self._exponential(m, scaled)
+        self._logarithm(m, exponential, logarithm)
+
+        # prob = min(2 exp, 65535) in U0.16, so (prob + 2) >> 2 is (exp + 1) >> 1; 1.0 touches bits 14, 15.
+        probability = Signal(15)
+        softmax_error = Signal(signed(16))
+        below_one = hit & ~probability[14]
+        m.d.comb += [
+            probability.eq((exponential + 1) >> 1),
+            softmax_error.eq(Cat(probability[:14], Mux(hit, below_one, probability[14]), below_one)),
+        ]
+        m.d.sync += self.error.eq(Mux(control.mse, squared_error, softmax_error))
         return m
 
-    def _exponential(self, m: Module, largest: Signal, logarithm: Signal) -> Signal:
-        """exp2u((output - largest) log2 e - logarithm), U1.15."""
-        index_bits = self.entries.bit_length() - 1
-        drop = FRACTION_BITS - index_bits
-        below = Signal(signed(17), reset_less=True)
-        high = Signal(signed(28), reset_less=True)
-        low = Signal(signed(28), reset_less=True)
-        scaled = Signal(signed(18), reset_less=True)
-        m.d.sync += below.eq(self.output - largest)
-        # 1477 = 1024 + 512 - 64 + 4 + 1: log2 e in 10 fraction bits.
-        m.d.sync += high.eq((below << 10) + (below << 9))
-        m.d.sync += low.eq((below << 2) + below - (below << 6) + 512)
-        m.d.sync += scaled.eq((high + low) >> 10)
-        divide = delay(m, self.logarithm, DIVIDE_CYCLES, name="divide")
-        argument = Signal(signed(19), reset_less=True)
-        m.d.sync += argument.eq(Mux(divide, logarithm, 0) - scaled)
-        entry = Signal(19, reset_less=True)
-        m.d.sync += entry.eq((Mux(argument < 0, 0, argument) + (1 << drop >> 1)) >> drop)
-        table = Array(Const(value, 16) for value in exp2_table(self.entries))
-        mantissa = Signal(16, reset_less=True)
-        places = Signal(19 - index_bits, reset_less=True)
-        m.d.sync += [mantissa.eq(table[entry[:index_bits]]), places.eq(entry[index_bits:])]
-        coarse = Signal(16, reset_less=True)
-        fine_places = Signal(2, reset_less=True)
-        m.d.sync += [coarse.eq(Mux(places[4:].any(), 0, mantissa >> (places[2:4] << 2))), fine_places.eq(places[:2])]
-        exponential = Signal(16, reset_less=True)
-        m.d.sync += exponential.eq(coarse >> fine_places)
-        return exponential
+    def _largest(self, m: Module) -> Signal:
+        """The largest output of the block whose errors are computed."""
+        control = self.control
+        value = Signal(signed(16), reset_less=True)
+        largest = Signal(signed(16), reset_less=True)
+        largest_class = Signal(self.class_bits, reset_less=True)
+        captured = Signal(signed(16), reset_less=True)
+        m.d.sync += value.eq(self.arriving)
+        with m.If(control.arrive & (control.arrive_first | (value > largest))):
+            m.d.sync += [largest.eq(value), largest_class.eq(control.arrive_class)]
+        with m.If(control.capture):
+            m.d.sync += [captured.eq(largest), self.best.eq(largest_class)]
+        with m.Elif(self.shift_best):
+            m.d.sync += self.best.eq(self.next_best)
+        return captured
 
-    def _logarithm(self, m: Module, total: Signal) -> Signal:
-        """log2 of a sum of at least 1.0, with 8 fraction bits."""
-        index_bits = self.entries.bit_length() - 1
-        octave = Signal(range(SUM_BITS - 15), reset_less=True)
-        place = Signal(index_bits, reset_less=True)
-        for leading in range(15, SUM_BITS):
-            with m.If(total[leading]):
-                m.d.sync += [octave.eq(leading - 15), place.eq(total[leading - index_bits : leading])]
-        table = Array(Const(value, FRACTION_BITS + 1) for value in log2_table(self.entries))
-        fraction = Signal(FRACTION_BITS + 1, reset_less=True)
-        whole = Signal.like(octave, reset_less=True)
-        logarithm = Signal(FRACTION_BITS + 4, reset_less=True)
-        m.d.sync += [fraction.eq(table[place]), whole.eq(octave)]
-        m.d.sync += logarithm.eq((whole << FRACTION_BITS) + fraction)
-        return logarithm
-
-    def _error(self, m: Module, exponential: Signal) -> None:
+    def _label(self, m: Module) -> Signal:
+        """Labels of the next and of this block; returns "this class is the label"."""
+        control = self.control
+        next_label = Signal(self.class_bits + 1, reset_less=True)
+        label = Signal(self.class_bits + 1, reset_less=True)
         hit = Signal(reset_less=True)
-        m.d.sync += hit.eq(delay(m, self.output_index, EXPONENTIAL_CYCLES - 1, name="index") == self.label)
-        probability = Signal(17, reset_less=True)
-        hit_late = delay(m, hit, 1, name="hit")
-        # 2^16 is out of reach of U0.16.
-        m.d.sync += probability.eq(Mux(exponential[15], 65535, exponential << 1))
-        softmax = (probability - Mux(hit_late, 65536, 0) + 2) >> 2
-        output = delay(m, self.output, EXPONENTIAL_CYCLES, name="output")
-        distance = Signal(signed(19), reset_less=True)
-        m.d.sync += distance.eq((output - Mux(hit, 4096, 0)) << 2)
-        m.d.sync += self.error.eq(Mux(self.squared, saturate(distance, 16)[0], softmax))
+        m.d.comb += self.label.eq(next_label)
+        with m.If(control.shift_label):
+            m.d.sync += next_label.eq(self.next_label)
+        with m.If(control.take_label):
+            m.d.sync += label.eq(next_label)
+        m.d.sync += [
+            hit.eq(label == control.class_index),
+            self.correct.eq(self.counts & (label == self.best)),
+        ]
+        return hit
+
+    def _scaled(self, m: Module, difference: Signal) -> Signal:
+        """``(1477 difference + 512) >> 10``, with 1477 = 64 (8 * 3 - 1) + 5."""
+        three = Signal(signed(19), reset_less=True)
+        five = Signal(signed(20), reset_less=True)
+        twenty_three = Signal(signed(22), reset_less=True)
+        scaled = Signal(signed(18), reset_less=True)
+        m.d.sync += [
+            # One more here is 8 in 23 d, 512 in 1477 d: the rounding.
+            three.eq(difference + Cat(Const(1, 1), difference).as_signed()),
+            five.eq(difference + (difference << 2)),
+            twenty_three.eq((three << 3) - delay(m, difference, 1, name="difference")),
+            scaled.eq(((twenty_three << 6) + delay(m, five, 1, name="five")) >> 10),
+        ]
+        return scaled
+
+    def _exponential(self, m: Module, scaled: Signal) -> tuple[Signal, Signal]:
+        """``2^scaled`` in U1.15, in the second pass divided by the sum; also the register for the sum's logarithm."""
+        index_bits = self.entries.bit_length() - 1
+        rounding_bits = 8 - index_bits
+        rounding = 1 << rounding_bits >> 1
+        # The rounding of the exponent is part of the logarithm that is subtracted.
+        logarithm = Signal(13, reset_less=True)
+        exponent = Signal(19, reset_less=True)
+        m.d.sync += exponent.eq(Mux(self.control.take_logarithm, logarithm, rounding) - scaled)
+
+        table: Any = Memory(shape=unsigned(16), depth=self.entries, init=exp2_table(self.entries))
+        m.submodules.exp2_table = table
+        entry = table.read_port()
+        whole = Signal(4, reset_less=True)
+        vanishes = Signal(reset_less=True)
+        exponential = Signal(16, reset_less=True)
+        m.d.comb += [entry.en.eq(1), entry.addr.eq(exponent[rounding_bits:8])]
+        m.d.sync += [
+            whole.eq(exponent[8:12]),
+            vanishes.eq(exponent[12:].any()),
+            exponential.eq(Mux(vanishes, 0, entry.data >> whole)),
+        ]
+        return exponential, logarithm
+
+    def _logarithm(self, m: Module, exponential: Signal, logarithm: Signal) -> None:
+        """Sum of the exponentials, and its log2 with 8 fraction bits plus the rounding of an exponent."""
+        control = self.control
+        index_bits = self.entries.bit_length() - 1
+        rounding = 1 << (8 - index_bits) >> 1
+        total = Signal(16 + self.class_bits, reset_less=True)
+        with m.If(control.add):
+            m.d.sync += total.eq(Mux(control.add_first, 0, total) + exponential)
+
+        leading = Signal(range(self.class_bits + 1), reset_less=True)
+        index = Signal(index_bits, reset_less=True)
+        for place in range(self.class_bits + 1):
+            bit = 15 + place
+            with m.If(total[bit]):
+                m.d.sync += [leading.eq(place), index.eq(total[bit - index_bits : bit])]
+        entries = [value + rounding for value in log2_table(self.entries)]
+        table: Any = Memory(shape=unsigned(9), depth=self.entries, init=entries)
+        m.submodules.log2_table = table
+        entry = table.read_port()
+        m.d.comb += [entry.en.eq(1), entry.addr.eq(index)]
+        m.d.sync += logarithm.eq((delay(m, leading, 1, name="leading") << 8) + entry.data)

@@ -1,9 +1,9 @@
-"""Contents of the function tables of the post lanes (docs/engine.md, Arithmetic)."""
+"""Contents of the function tables of post lanes and loss unit (docs/engine.md, Arithmetic and Loss unit)."""
 
 import math
 from functools import cache
 
-__all__ = ["activation_tables"]
+__all__ = ["activation_tables", "exp2_table", "log2_table"]
 
 
 @cache
@@ -15,3 +15,16 @@ def activation_tables(entries: int) -> tuple[int, ...]:
     tanh_slope = [round(16384 * (1 - x * x)) for x in activations]
     sigmoid_slope = [round(16384 * x * (1 - x)) for x in activations]
     return (*tanh, *tanh_slope, *sigmoid_slope)
+
+
+@cache
+def exp2_table(entries: int) -> tuple[int, ...]:
+    """2^(-f / entries) in U1.15 for f = 0 .. entries - 1."""
+    return tuple(round(32768 * 2 ** (-f / entries)) for f in range(entries))
+
+
+@cache
+def log2_table(entries: int) -> tuple[int, ...]:
+    """log2(1 + x) with 8 fraction bits in the middle of each of ``entries`` intervals of [0, 1), but 0 in the first:
+    a sum of 1.0 leaves its only class with probability 1."""
+    return (0, *(round(256 * math.log2(1 + (f + 0.5) / entries)) for f in range(1, entries)))
