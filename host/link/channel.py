@@ -62,6 +62,7 @@ class Channel:
         self.name = transport.name
         self.patience_s = patience_s
         self.send = transport.send
+        self.send_all = transport.send_all
         self.close = transport.close
         self._receive = transport.receive
         self._heard_s = time.monotonic()

@@ -22,7 +22,7 @@ from hdl.program import Space, StartParameters
 from .channel import Channel, Received
 from .errors import BoardBusy
 from .reads import Read, ReadWindow
-from .transport import Buffer, Transport
+from .transport import BATCH_PACKETS, Buffer, Transport
 from .window import SendWindow
 
 __all__ = ["Session", "Words"]
@@ -106,9 +106,9 @@ class Session:
         length = len(view)
         start = pack_address(space, address)
         self._claim(start, start + length // 2)
-        for offset in range(0, length, MAX_PAYLOAD_BYTES):
-            flags = ACK_REQUEST if offset + MAX_PAYLOAD_BYTES >= length else 0
-            self._send(Type.WRITE, start + offset // 2, view[offset : offset + MAX_PAYLOAD_BYTES], flags)
+        offset = 0
+        while offset < length:
+            offset += self._write_batch(view, offset, start + offset // 2)
 
     def flush(self) -> None:
         """Wait until the board has everything sent so far."""
@@ -196,15 +196,37 @@ class Session:
             self._ranges.clear()
         self._ranges.append((start, end))
 
+    def _write_batch(self, view: memoryview, offset: int, address: int) -> int:
+        """Send as many WRITEs as may go now, of what follows an offset; returns their bytes."""
+        room = min(self._wait_for_room(Type.WRITE), BATCH_PACKETS)
+        now_s = time.monotonic()
+        end = min(offset + room * MAX_PAYLOAD_BYTES, len(view))
+        asked = ACK_REQUEST if end == len(view) or self._credit == 0 else 0
+        prepare = self._window.prepare
+        packets = []
+        for first in range(offset, end, MAX_PAYLOAD_BYTES):
+            past = min(first + MAX_PAYLOAD_BYTES, end)
+            flags = asked if past == end else 0
+            packets.append(prepare(Type.WRITE, flags, address + (first - offset) // 2, view[first:past], now_s))
+        self._channel.send_all(packets)
+        return end - offset
+
     def _send(self, kind: Type, address: int, payload: Buffer, flags: int) -> None:
-        window = self._window
-        now_s = since_s = time.monotonic()
-        while window.full or (self._credit == 0 and window.in_flight >= ROOM_WHEN_FULL):
-            since_s = self._progress(since_s, f"for room for a {kind.name} packet")
-            now_s = time.monotonic()
+        self._wait_for_room(kind)
         if self._credit == 0:
             flags |= ACK_REQUEST
-        self._channel.send(window.prepare(kind, flags, address, payload, now_s))
+        self._channel.send(self._window.prepare(kind, flags, address, payload, time.monotonic()))
+
+    def _wait_for_room(self, kind: Type) -> int:
+        """Wait until a packet may go; returns how many may."""
+        since_s = time.monotonic()
+        while (room := self._room()) <= 0:
+            since_s = self._progress(since_s, f"for room for a {kind.name} packet")
+        return room
+
+    def _room(self) -> int:
+        window = self._window
+        return min(window.room, ROOM_WHEN_FULL - window.in_flight) if self._credit == 0 else window.room
 
     def _progress(self, since_s: float, what: str) -> float:
         """Wait for a packet or a timeout; returns when packets were last acknowledged."""

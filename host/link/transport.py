@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-__all__ = ["Buffer", "Transport"]
+__all__ = ["BATCH_PACKETS", "Buffer", "Transport"]
 
 Buffer = bytes | bytearray | memoryview
+
+BATCH_PACKETS = 16
+"""Most packets handed over at once: twice what one ACK covers, and 24 Kbytes in a burst."""
 
 
 class Transport(Protocol):
@@ -22,6 +25,15 @@ class Transport(Protocol):
         ------
         LinkError
             When the host cannot send at all; a packet that is lost on the way is no error.
+        """
+
+    def send_all(self, packets: Sequence[Sequence[Buffer]]) -> None:
+        """Send packets in their order, all of one size but for a shorter last one; at most `BATCH_PACKETS`.
+
+        Raises
+        ------
+        LinkError
+            As `send`.
         """
 
     def receive(self, timeout_s: float) -> memoryview | None:

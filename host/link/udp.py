@@ -1,9 +1,13 @@
 """Packets as UDP datagrams, on a blocking socket without a copy of the payload."""
 
+import errno
 import math
 import select
 import socket
+import struct
+import sys
 from collections.abc import Sequence
+from itertools import chain
 
 from hdl.link.protocol import MAX_PACKET_BYTES
 from sim.board.address import format_endpoint
@@ -15,6 +19,13 @@ __all__ = ["UdpTransport"]
 
 SOCKET_BUFFER_BYTES = 1 << 20
 """Asked of the kernel; room for a window of packets in both directions."""
+
+UDP_SEGMENT = 103
+"""Ancillary data of Linux (udp(7), since 4.18): the kernel cuts what is sent into datagrams of this size. It makes most
+of the way through the kernel once for all of them; Python's socket module does not name it."""
+
+NO_SEGMENTATION = (errno.EIO, errno.EINVAL, errno.ENOPROTOOPT)
+"""What kernels without it, or with an interface that cannot, say."""
 
 
 class UdpTransport:
@@ -36,6 +47,7 @@ class UdpTransport:
         self._buffer = bytearray(MAX_PACKET_BYTES + 1)
         self._view = memoryview(self._buffer)
         self._socket = self._connect(host, port)
+        self._segmentation = sys.platform == "linux"
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
 
@@ -53,6 +65,23 @@ class UdpTransport:
             return
         except OSError as error:
             raise LinkError(f"cannot send to {self._name}: {error.strerror or error}") from None
+
+    def send_all(self, packets: Sequence[Sequence[Buffer]]) -> None:
+        """Send datagrams, with one system call where the kernel can cut them itself and one for each elsewhere."""
+        if len(packets) > 1 and self._segmentation:
+            size_bytes = sum(map(len, packets[0]))
+            cut = [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", size_bytes))]
+            try:
+                self._socket.sendmsg(list(chain.from_iterable(packets)), cut)
+                return
+            except ConnectionRefusedError:
+                return
+            except OSError as error:
+                if error.errno not in NO_SEGMENTATION:
+                    raise LinkError(f"cannot send to {self._name}: {error.strerror or error}") from None
+                self._segmentation = False
+        for parts in packets:
+            self.send(parts)
 
     def receive(self, timeout_s: float) -> memoryview | None:
         """The next datagram within ``timeout_s``, or None."""

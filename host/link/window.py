@@ -1,7 +1,9 @@
 """Selective repeat, without input or output: which packets are on the way, arrived, or were lost."""
 
 import zlib
+from collections import deque
 from collections.abc import Iterator
+from itertools import takewhile
 
 from hdl.link.protocol import ACK_REQUEST, CRC, CRC_BYTES, HEADER, HEADER_BYTES, WINDOW
 
@@ -16,17 +18,21 @@ _FLAGS_OFFSET = 1
 _SEQUENCE_MASK = 0xFFFF_FFFF
 
 
-class _Slot:
-    """One packet on the way, with room for its header and checksum."""
+_ARRIVED = -1
+"""Order of a packet that is no longer on the way."""
 
-    __slots__ = ("crc", "header", "order", "parts", "payload", "repeated", "sent_s")
+
+class _Slot:
+    """One packet on the way, with room for its header and checksum; ``order`` counts sendings."""
+
+    __slots__ = ("crc", "header", "order", "parts", "repeated", "sent_s", "sequence")
 
     def __init__(self) -> None:
         self.header = bytearray(HEADER_BYTES)
         self.crc = bytearray(CRC_BYTES)
-        self.payload: Buffer = b""
-        self.parts: list[Buffer] = [self.header, self.payload, self.crc]
-        self.order = 0
+        self.parts: list[Buffer] = [self.header, b"", self.crc]
+        self.sequence = 0
+        self.order = _ARRIVED
         self.sent_s = 0.0
         self.repeated = False
 
@@ -50,8 +56,10 @@ class SendWindow:
         self._next = 0
         self._received = 0
         self._order = 0
-        self._repeats = 0
         self._newest_order = -1
+        # Every sending, oldest first. An entry whose slot has another order by now was repeated or has arrived; it
+        # is dropped when it comes to the front, so that no look at the window walks all of it.
+        self._sendings: deque[tuple[int, _Slot]] = deque()
         self.round_trip_s: float | None = None
         """Of the newest packet that the last `acknowledge` took; None where it was sent more than once."""
 
@@ -66,25 +74,23 @@ class SendWindow:
         return self._next - self._base
 
     @property
-    def full(self) -> bool:
-        """Whether the board's window takes no further sequence number."""
-        return self._next - self._base >= WINDOW
+    def room(self) -> int:
+        """Further sequence numbers that the board's window takes."""
+        return self._base + WINDOW - self._next
 
     def prepare(self, kind: int, flags: int, address: int, payload: Buffer, now_s: float) -> list[Buffer]:
-        """Give the next sequence number to a packet and return it, ready to send; only while not `full`."""
+        """Give the next sequence number to a packet and return it, ready to send; only while there is `room`."""
         slot = self._slots[self._next % WINDOW]
-        header = slot.header
+        header, parts = slot.header, slot.parts
         HEADER.pack_into(
             header, 0, kind, flags, len(payload), self._session, self._next & _SEQUENCE_MASK, address
         )
         CRC.pack_into(slot.crc, 0, zlib.crc32(payload, zlib.crc32(header)))
-        parts = slot.parts
-        parts[1] = slot.payload = payload
-        slot.order = self._order
-        slot.sent_s = now_s
+        parts[1] = payload
+        slot.sequence = self._next
         slot.repeated = False
-        self._order += 1
         self._next += 1
+        self._sent(slot, now_s)
         return parts
 
     def repeat(self, sequence: int, ask: bool, now_s: float) -> list[Buffer]:
@@ -92,13 +98,9 @@ class SendWindow:
         slot = self._slots[sequence % WINDOW]
         if ask and not slot.header[_FLAGS_OFFSET] & ACK_REQUEST:
             slot.header[_FLAGS_OFFSET] |= ACK_REQUEST
-            CRC.pack_into(slot.crc, 0, zlib.crc32(slot.payload, zlib.crc32(slot.header)))
-        if not slot.repeated:
-            self._repeats += 1
+            CRC.pack_into(slot.crc, 0, zlib.crc32(slot.parts[1], zlib.crc32(slot.header)))
         slot.repeated = True
-        slot.order = self._order
-        slot.sent_s = now_s
-        self._order += 1
+        self._sent(slot, now_s)
         return slot.parts
 
     def acknowledge(self, expected: int, bitmap: int, now_s: float) -> bool:
@@ -118,7 +120,7 @@ class SendWindow:
         if not fresh:
             return False
         for sequence in _bits(fresh, self._base):
-            self._take(sequence, now_s)
+            self._take(self._slots[sequence % WINDOW], now_s)
         self._received = (self._received | reported) >> advance
         self._base += advance
         return True
@@ -129,35 +131,39 @@ class SendWindow:
 
     def lost(self) -> list[int]:
         """Packets on the way that at least `REORDERING` packets sent later have overtaken."""
-        if not self._received and not self._repeats:
-            return []
         limit = self._newest_order - REORDERING
-        return [sequence for sequence in self._missing() if self._slots[sequence % WINDOW].order <= limit]
+        return [slot.sequence for order, slot in takewhile(lambda sending: sending[0] <= limit, self._on_the_way())]
 
     def overdue(self, before_s: float) -> list[int]:
         """Packets on the way that were last sent before a moment."""
-        return [sequence for sequence in self._missing() if self._slots[sequence % WINDOW].sent_s <= before_s]
+        entries = takewhile(lambda sending: sending[1].sent_s <= before_s, self._on_the_way())
+        return [slot.sequence for _, slot in entries]
 
     def oldest_sent_s(self) -> float:
         """When the packet on the way that waits longest was last sent; infinity when none is."""
-        if self._base < self._next and not self._received and not self._repeats:
-            # The common case, worth a shortcut on the way of every ACK: all went out once, in order.
-            return self._slots[self._base % WINDOW].sent_s
-        sent_s = (self._slots[sequence % WINDOW].sent_s for sequence in self._missing())
-        return min(sent_s, default=float("inf"))
+        for _, slot in self._on_the_way():
+            return slot.sent_s
+        return float("inf")
 
-    def _take(self, sequence: int, now_s: float) -> None:
-        slot = self._slots[sequence % WINDOW]
-        slot.payload = slot.parts[1] = b""
-        if slot.repeated:
-            self._repeats -= 1
+    def _sent(self, slot: _Slot, now_s: float) -> None:
+        slot.order = self._order
+        slot.sent_s = now_s
+        self._sendings.append((self._order, slot))
+        self._order += 1
+
+    def _take(self, slot: _Slot, now_s: float) -> None:
         if slot.order > self._newest_order:
             self._newest_order = slot.order
             self.round_trip_s = None if slot.repeated else now_s - slot.sent_s
+        slot.order = _ARRIVED
+        slot.parts[1] = b""
 
-    def _missing(self) -> Iterator[int]:
-        span = self._next - self._base
-        return _bits(~self._received & ((1 << span) - 1), self._base)
+    def _on_the_way(self) -> Iterator[tuple[int, _Slot]]:
+        """Sendings that count, oldest first."""
+        sendings = self._sendings
+        while sendings and sendings[0][0] != sendings[0][1].order:
+            sendings.popleft()
+        return (sending for sending in sendings if sending[0] == sending[1].order)
 
 
 def _bits(mask: int, base: int) -> Iterator[int]:

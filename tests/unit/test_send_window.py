@@ -52,7 +52,7 @@ def test_every_packet_arrives_unchanged_whatever_the_channel_does(
     for now in range(100_000):
         if receiver.expected == count and not window.unacknowledged:
             break
-        while prepared < count and not window.full:
+        while prepared < count and window.room:
             forth.append(b"".join(window.prepare(Type.WRITE, 0, 0, payloads[prepared], now)))
             prepared += 1
         forth += [b"".join(window.repeat(sequence, True, now)) for sequence in window.overdue(now - 5)]

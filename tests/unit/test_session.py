@@ -197,6 +197,10 @@ class Scripted:
     def send(self, parts: Sequence[Buffer]) -> None:
         self.sent.append(parse_packet(b"".join(parts)))
 
+    def send_all(self, packets: Sequence[Sequence[Buffer]]) -> None:
+        for parts in packets:
+            self.send(parts)
+
     def receive(self, timeout_s: float) -> memoryview | None:
         hello = self.sent[-1]
         return memoryview(Packet(Type.WELCOME, hello.session, hello.sequence, payload=self.welcome.pack()).pack())
