@@ -8,6 +8,7 @@ import enum
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = [
     "ACK_BYTES", "ACK_INTERVAL", "ACK_REQUEST", "BUSY", "CRC", "CRC_BYTES", "HEADER", "HEADER_BYTES",
@@ -187,8 +188,7 @@ class Welcome:
         return cls(**_parse_fields("WELCOME", _WELCOME, _WELCOME_FIELDS, payload))
 
 
-@dataclass(frozen=True)
-class Ack:
+class Ack(NamedTuple):
     """Payload of ACK.
 
     Bit i of ``bitmap``: the packet with the next expected sequence number + 1 + i was accepted.
@@ -213,10 +213,13 @@ class Ack:
         PacketError
             When a field does not fit its bits.
         """
-        return _pack_fields(_ACK, _ACK_FIELDS, self)
+        try:
+            return _ACK.pack(*self)
+        except struct.error:
+            return _pack_fields(_ACK, _ACK_FIELDS, self)
 
     @classmethod
-    def parse(cls, payload: bytes) -> "Ack":
+    def parse(cls, payload: bytes | memoryview) -> "Ack":
         """The inverse of `pack`.
 
         Raises
@@ -224,9 +227,10 @@ class Ack:
         PacketError
             When the payload has another size.
         """
-        values = _parse_fields("ACK", _ACK, _ACK_FIELDS, payload)
-        busy = bool(values.pop("busy"))
-        return cls(busy=busy, **values)
+        if len(payload) != ACK_BYTES:
+            raise _wrong_size("ACK", ACK_BYTES, len(payload))
+        bitmap, batches_done, runs_started, busy, credit, crc, malformed, session = _ACK.unpack(payload)
+        return cls(bitmap, batches_done, runs_started, bool(busy), credit, crc, malformed, session)
 
 
 _Fields = tuple[tuple[str, int], ...]
@@ -256,7 +260,11 @@ def _pack_fields(layout: struct.Struct, fields: _Fields, source: object) -> byte
     return layout.pack(*values)
 
 
+def _wrong_size(what: str, wanted: int, found: int) -> PacketError:
+    return PacketError(f"{what} payload must be {wanted} bytes, not {found!r}")
+
+
 def _parse_fields(what: str, layout: struct.Struct, fields: _Fields, payload: bytes) -> dict[str, int]:
     if len(payload) != layout.size:
-        raise PacketError(f"{what} payload must be {layout.size} bytes, not {len(payload)!r}")
+        raise _wrong_size(what, layout.size, len(payload))
     return dict(zip((name for name, _ in fields), layout.unpack(payload), strict=True))

@@ -239,18 +239,15 @@ class Session:
         return since_s
 
     def _receive(self, until_s: float) -> Received | None:
-        """A packet from the board, or None at ``until_s`` or once packets on their way were overdue and repeated."""
+        """A packet from the board, or None: it is ``until_s``, or time ran out and the board was asked again."""
         window, round_trip = self._window, self._channel.round_trip
-        timeout_s = round_trip.timeout_s
-        due_s = min(window.oldest_sent_s() + timeout_s, until_s)
+        due_s = window.waiting_since_s() + round_trip.timeout_s
         # Even when time is up: answers that wait in the socket come before the judgement that there are none.
-        received = self._channel.receive(max(due_s - time.monotonic(), 0.0))
-        if received is None:
-            now_s = time.monotonic()
-            overdue = window.overdue(now_s - timeout_s)
-            if overdue:
-                round_trip.expired()
-                self._repeat(overdue, now_s)
+        received = self._channel.receive(max(min(due_s, until_s) - time.monotonic(), 0.0))
+        if received is None and due_s <= (now_s := time.monotonic()):
+            round_trip.expired()
+            for packet in window.probe(now_s):
+                self._channel.send(packet)
         return received
 
     def _repeat(self, sequences: list[int], now_s: float) -> None:
@@ -261,7 +258,7 @@ class Session:
         if received is None or received.kind != Type.ACK:
             return
         try:
-            ack = Ack.parse(bytes(received.payload))
+            ack = Ack.parse(received.payload)
         except PacketError:
             return
         now_s = time.monotonic()

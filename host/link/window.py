@@ -2,7 +2,6 @@
 
 import zlib
 from collections import deque
-from collections.abc import Iterator
 from itertools import takewhile
 
 from hdl.link.protocol import ACK_REQUEST, CRC, CRC_BYTES, HEADER, HEADER_BYTES, WINDOW
@@ -57,6 +56,7 @@ class SendWindow:
         self._received = 0
         self._order = 0
         self._newest_order = -1
+        self._progress_s = float("-inf")
         # Every sending, oldest first. An entry whose slot has another order by now was repeated or has arrived; it
         # is dropped when it comes to the front, so that no look at the window walks all of it.
         self._sendings: deque[tuple[int, _Slot]] = deque()
@@ -94,14 +94,23 @@ class SendWindow:
         return parts
 
     def repeat(self, sequence: int, ask: bool, now_s: float) -> list[Buffer]:
-        """A packet that is sent again; with ``ask`` it requests an ACK."""
+        """A packet that is sent again because it was lost; with ``ask`` it requests an ACK."""
         slot = self._slots[sequence % WINDOW]
-        if ask and not slot.header[_FLAGS_OFFSET] & ACK_REQUEST:
-            slot.header[_FLAGS_OFFSET] |= ACK_REQUEST
-            CRC.pack_into(slot.crc, 0, zlib.crc32(slot.parts[1], zlib.crc32(slot.header)))
-        slot.repeated = True
+        self._again(slot, ask, now_s)
         self._sent(slot, now_s)
         return slot.parts
+
+    def probe(self, now_s: float) -> list[list[Buffer]]:
+        """What to send when the time ran out: the oldest packet on the way and the newest, both asking for an ACK.
+
+        The answer tells which of the others are lost. They keep their place among the sendings, for the answer may
+        also be a late one to their first sending, which says nothing of those sent in between.
+        """
+        live = [slot for order, slot in self._settled() if order == slot.order]
+        for slot in (ends := live[:1] + live[1:][-1:]):
+            self._again(slot, True, now_s)
+        self._progress_s = now_s
+        return [slot.parts for slot in ends]
 
     def acknowledge(self, expected: int, bitmap: int, now_s: float) -> bool:
         """Take an ACK and return whether it brought anything new.
@@ -119,10 +128,20 @@ class SendWindow:
         fresh = reported & ~self._received
         if not fresh:
             return False
-        for sequence in _bits(fresh, self._base):
-            self._take(self._slots[sequence % WINDOW], now_s)
+        newest = None
+        lowest = (fresh & -fresh).bit_length() - 1
+        for offset in range(lowest, fresh.bit_length()):
+            if fresh >> offset & 1:
+                slot = self._slots[(self._base + offset) % WINDOW]
+                if slot.order > self._newest_order:
+                    self._newest_order, newest = slot.order, slot
+                slot.order = _ARRIVED
+                slot.parts[1] = b""
+        if newest is not None and not newest.repeated:
+            self.round_trip_s = now_s - newest.sent_s
         self._received = (self._received | reported) >> advance
         self._base += advance
+        self._progress_s = now_s
         return True
 
     def is_current(self, expected: int) -> bool:
@@ -131,19 +150,17 @@ class SendWindow:
 
     def lost(self) -> list[int]:
         """Packets on the way that at least `REORDERING` packets sent later have overtaken."""
-        limit = self._newest_order - REORDERING
-        return [slot.sequence for order, slot in takewhile(lambda sending: sending[0] <= limit, self._on_the_way())]
+        sendings, limit = self._settled(), self._newest_order - REORDERING
+        if not sendings or sendings[0][0] > limit:
+            return []
+        early = takewhile(lambda sending: sending[0] <= limit, sendings)
+        return [slot.sequence for order, slot in early if order == slot.order]
 
-    def overdue(self, before_s: float) -> list[int]:
-        """Packets on the way that were last sent before a moment."""
-        entries = takewhile(lambda sending: sending[1].sent_s <= before_s, self._on_the_way())
-        return [slot.sequence for _, slot in entries]
-
-    def oldest_sent_s(self) -> float:
-        """When the packet on the way that waits longest was last sent; infinity when none is."""
-        for _, slot in self._on_the_way():
-            return slot.sent_s
-        return float("inf")
+    def waiting_since_s(self) -> float:
+        """When the packet that waits longest was sent, or the window last got on, if that was later (RFC 6298, 5.3);
+        infinity when nothing is on the way."""
+        sendings = self._settled()
+        return max(sendings[0][1].sent_s, self._progress_s) if sendings else float("inf")
 
     def _sent(self, slot: _Slot, now_s: float) -> None:
         slot.order = self._order
@@ -151,23 +168,17 @@ class SendWindow:
         self._sendings.append((self._order, slot))
         self._order += 1
 
-    def _take(self, slot: _Slot, now_s: float) -> None:
-        if slot.order > self._newest_order:
-            self._newest_order = slot.order
-            self.round_trip_s = None if slot.repeated else now_s - slot.sent_s
-        slot.order = _ARRIVED
-        slot.parts[1] = b""
+    @staticmethod
+    def _again(slot: _Slot, ask: bool, now_s: float) -> None:
+        slot.repeated = True
+        slot.sent_s = now_s
+        if ask and not slot.header[_FLAGS_OFFSET] & ACK_REQUEST:
+            slot.header[_FLAGS_OFFSET] |= ACK_REQUEST
+            CRC.pack_into(slot.crc, 0, zlib.crc32(slot.parts[1], zlib.crc32(slot.header)))
 
-    def _on_the_way(self) -> Iterator[tuple[int, _Slot]]:
-        """Sendings that count, oldest first."""
+    def _settled(self) -> deque[tuple[int, _Slot]]:
+        """The sendings, from the oldest one that still counts."""
         sendings = self._sendings
         while sendings and sendings[0][0] != sendings[0][1].order:
             sendings.popleft()
-        return (sending for sending in sendings if sending[0] == sending[1].order)
-
-
-def _bits(mask: int, base: int) -> Iterator[int]:
-    while mask:
-        low = mask & -mask
-        yield base + low.bit_length() - 1
-        mask ^= low
+        return sendings

@@ -55,7 +55,8 @@ def test_every_packet_arrives_unchanged_whatever_the_channel_does(
         while prepared < count and window.room:
             forth.append(b"".join(window.prepare(Type.WRITE, 0, 0, payloads[prepared], now)))
             prepared += 1
-        forth += [b"".join(window.repeat(sequence, True, now)) for sequence in window.overdue(now - 5)]
+        if window.waiting_since_s() <= now - 5:
+            forth += [b"".join(packet) for packet in window.probe(now)]
         if shuffled:
             choice.shuffle(forth)
             choice.shuffle(back)
@@ -119,15 +120,44 @@ def test_round_trip_is_taken_from_packets_sent_once_only() -> None:
     assert window.round_trip_s is None
 
 
-def test_overdue_and_oldest_look_at_the_last_time_of_sending() -> None:
+def test_time_counts_from_the_last_sending_and_from_the_last_progress() -> None:
     window = SendWindow(1)
-    assert window.oldest_sent_s() == float("inf")
+    assert window.waiting_since_s() == float("inf")
     send(window, b"", now_s=1.0)
     send(window, b"", now_s=2.0)
-    assert window.overdue(1.5) == [0]
+    send(window, b"", now_s=2.5)
+    assert window.waiting_since_s() == 1.0
     window.repeat(0, False, 3.0)
-    assert window.overdue(1.5) == []
-    assert window.oldest_sent_s() == 2.0
+    assert window.waiting_since_s() == 2.0
+    window.acknowledge(0, 0b01, 4.0)
+    assert window.waiting_since_s() == 4.0
+    window.acknowledge(3, 0, 5.0)
+    assert window.waiting_since_s() == float("inf")
+
+
+def test_the_answer_to_a_probe_tells_what_is_lost() -> None:
+    window = SendWindow(1)
+    for _ in range(10):
+        send(window, b"")
+    first, last = (parse_packet(b"".join(packet)) for packet in window.probe(1.0))
+    assert (first.sequence, last.sequence) == (0, 9)
+    assert first.flags == last.flags == ACK_REQUEST
+    assert window.waiting_since_s() == 1.0
+    window.acknowledge(1, 1 << 7, 2.0)
+    assert window.round_trip_s is None
+    assert window.lost() == [1, 2, 3, 4, 5, 6]
+    assert [parse_packet(b"".join(packet)).sequence for packet in SendWindow(1).probe(0.0)] == []
+
+
+def test_a_late_answer_to_what_was_probed_makes_nothing_lost() -> None:
+    window = SendWindow(1)
+    for _ in range(10):
+        send(window, b"")
+    window.probe(1.0)
+    window.acknowledge(1, 0, 2.0)
+    assert window.lost() == []
+    window.acknowledge(8, 0, 2.0)
+    assert window.lost() == []
 
 
 def test_sequence_numbers_go_round_in_packets() -> None:
