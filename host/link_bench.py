@@ -1,7 +1,6 @@
 """How fast the link is: the host against a board of memory on the loopback interface, and the RTL against its line."""
 
 import multiprocessing
-import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from sim.board.server import listen
 from .link.session import Session
 from .link.udp import UdpTransport
 
-__all__ = ["PEERS", "HostCase", "LinkBenchError", "bench_host"]
+__all__ = ["CASES", "PEERS", "HostCase", "LinkBenchError", "bench_host"]
 
 LOOPBACK = "127.0.0.1"
 SPACES = (Space.ACTIVATION, Space.WEIGHT, Space.ERROR)
@@ -64,13 +63,8 @@ class HostCase:
 
     @property
     def best_gbps(self) -> float:
-        """Of the best round: what is left when nothing else wants the processor."""
+        """Of the best round: what the host can do when nothing else wants the processor."""
         return max(self.rounds_gbps)
-
-    @property
-    def median_gbps(self) -> float:
-        """Of the rounds."""
-        return statistics.median(self.rounds_gbps)
 
 
 def bench_host(seconds_a_round: float = SECONDS_A_ROUND, rounds: int = ROUNDS) -> Iterator[HostCase]:

@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from hdl.config import EngineConfig
 from host.engine_bench import ARRAYS, NETWORKS, bench_engine
+from host.link_bench import PEERS, bench_host
 from host.timing_bench import bench_timing
 
 from .command import Command, Report
@@ -17,8 +18,9 @@ __all__ = ["COMMAND"]
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
-        choices=["engine", "timing"],
-        help="engine: efficiency of array and schedule, from counters of the RTL; timing: frequency of a routed engine",
+        choices=["engine", "timing", "link"],
+        help="engine: efficiency of array and schedule, from counters of the RTL; timing: frequency of a routed engine"
+        "; link: goodput of the host on loopback",
     )
     parser.add_argument("--config", metavar="FILE", help="timing: engine to route (TOML; default: 8x8)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="timing: seed of the placer (default 1)")
@@ -28,12 +30,34 @@ def _run(arguments: argparse.Namespace) -> Report:
     if arguments.what == "timing":
         config = EngineConfig.load(arguments.config) if arguments.config else EngineConfig()
         return {"bench": "timing", **bench_timing(config, arguments.seed)}
+    if arguments.what == "link":
+        return {"bench": "link", **_run_link()}
     cases = tqdm(bench_engine(), total=len(ARRAYS) * len(NETWORKS), unit="case", desc="engine")
     return {"bench": "engine", "cases": [asdict(case) for case in cases]}
 
 
+def _run_link() -> Report:
+    hosts = list(bench_host())
+    return {
+        **{f"host_gbps_{case.name}": case.best_gbps for case in hosts},
+        "host_cases": [asdict(case) for case in hosts],
+        "peers": [{"name": name, "gbps": gbps, "source": source} for name, (gbps, source) in PEERS.items()],
+    }
+
+
 def _describe(report: Report) -> str:
-    return _describe_timing(report) if report["bench"] == "timing" else _describe_engine(report)
+    return {"engine": _describe_engine, "timing": _describe_timing, "link": _describe_link}[report["bench"]](report)
+
+
+def _describe_link(report: Report) -> str:
+    lines = [f"{'host on loopback':>40} {'Gb/s best':>9}   rounds"]
+    for case in report["host_cases"]:
+        fates = f"{100 * case['loss']:g} % lost, {100 * case['disorder']:g} % doubled and overtaken"
+        rounds = " ".join(f"{speed:.2f}" for speed in case["rounds_gbps"])
+        lines.append(f"{fates:>40} {max(case['rounds_gbps']):>9.3f}   {rounds}")
+    lines.append("others on gigabit Ethernet, as published:")
+    lines += [f"{peer['name']:>40} {peer['gbps']:>9.3g}   {peer['source']}" for peer in report["peers"]]
+    return "\n".join(lines)
 
 
 def _describe_engine(report: Report) -> str:
@@ -65,7 +89,7 @@ def _register(cell: str) -> str:
 
 COMMAND = Command(
     name="bench",
-    summary="Measure the engine.",
+    summary="Measure the engine and the link.",
     example="deep3 bench engine --json",
     add_arguments=_add_arguments,
     run=_run,

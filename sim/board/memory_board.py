@@ -97,7 +97,7 @@ class MemoryBoard:
     ) -> None:
         self.memory = np.zeros((len(Space), 1 << ADDRESS_BITS), "<u2")
         self.counts: Counter[str] = Counter()
-        self._bytes = memoryview(self.memory.reshape(-1).view(np.uint8))
+        self._bytes = self.memory.reshape(-1).view(np.uint8).data
         self._socket = bound
         # The kernel's own timeout: Python's would look at the socket before each packet.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, int(IDLE_S * 1e6)))
