@@ -17,11 +17,15 @@ MULTIPLIER_BITS = 18
 
 
 class Target(enum.Enum):
-    """Families the gateware is generated for; passed as ``platform`` to the generator."""
+    """Families the gateware is generated for; passed as ``platform`` to the generator.
+
+    ``XILINX`` is the 7 series; Virtex-6 differs from it in the cells of `hdl.pads` and `hdl.clocking` only.
+    """
 
     GENERIC = "generic"
     ECP5 = "ecp5"
     XILINX = "xilinx"
+    VIRTEX6 = "virtex6"
 
 
 class Multiplier(wiring.Component):  # type: ignore[type-arg]

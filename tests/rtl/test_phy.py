@@ -1,0 +1,27 @@
+"""PHY adapters: RTL against their twins and the models of cocotbext-eth."""
+
+import pytest
+from amaranth.lib import wiring
+
+from hdl.phy.gmii import Gmii
+from hdl.phy.mdio import Mdio, mdc_half_cycles
+from hdl.phy.mii import Mii
+from sim.bench.phy import RgmiiOnBoard
+from sim.bench.runner import run_bench
+
+
+@pytest.mark.parametrize(("kind", "component"), [("rgmii", RgmiiOnBoard()), ("gmii", Gmii()), ("mii", Mii())])
+def test_adapter_equals_its_twin(kind: str, component: wiring.Component) -> None:
+    run_bench(component, "sim.bench.phy", seed=5, kind=kind)
+
+
+@pytest.mark.parametrize("address", [0, 3])
+def test_status_of_the_first_phy_that_answers(address: int) -> None:
+    clock_hz = 20_000_000
+    half_cycles = mdc_half_cycles(clock_hz)
+    run_bench(Mdio(clock_hz), "sim.bench.mdio", seed=7, address=address, half_cycles=half_cycles)
+
+
+def test_a_clock_too_slow_for_the_wire_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^clock_hz must be at least 10000000, not 9999999$"):
+        Mdio(9_999_999)
