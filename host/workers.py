@@ -1,4 +1,4 @@
-"""Workers by name: ``cpu``, ``cuda``, ``golden``, ``virtual`` (each with ``:COUNT``), ``board:HOST:PORT``."""
+"""Workers by name: ``cpu``, ``cuda``, ``golden``, ``virtual`` (each with ``:COUNT``), ``board:HOST[:PORT]``."""
 
 import os
 from contextlib import ExitStack
@@ -8,6 +8,7 @@ import torch
 
 from cost_model.network import Network
 from hdl.config import EngineConfig
+from hdl.link.protocol import UDP_PORT
 from sim.board.address import parse_endpoint
 from sim.board.errors import BoardBuildError
 from sim.golden.engine import Engine
@@ -58,12 +59,13 @@ def _parse(text: str) -> tuple[str, str, int]:
     """Kind, address of a board, and count."""
     kind, _, argument = text.partition(":")
     if kind == "board":
-        host, _, port = argument.rpartition(":")
+        place = argument if ":" in argument else f"{argument}:{UDP_PORT}"
+        host, _, port = place.rpartition(":")
         if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
-            raise BackendError(f"worker board must be board:HOST:PORT with a port between 1 and 65535, not {text!r}")
-        return kind, argument, 1
+            raise BackendError(f"worker board must be board:HOST[:PORT] with a port between 1 and 65535, not {text!r}")
+        return kind, place, 1
     if kind not in COUNTED:
-        raise BackendError(f"worker must be one of {', '.join(COUNTED)} or board:HOST:PORT, not {text!r}")
+        raise BackendError(f"worker must be one of {', '.join(COUNTED)} or board:HOST[:PORT], not {text!r}")
     if ":" in text and not (argument.isdecimal() and 1 <= int(argument) <= MAX_WORKERS):
         raise BackendError(f"worker count must be between 1 and {MAX_WORKERS}, not {argument!r} (in {text!r})")
     return kind, "", int(argument or 1)

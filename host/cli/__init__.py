@@ -13,13 +13,20 @@ from hdl.program import ProgramError
 from host.errors import HostError
 from host.link.errors import LinkError
 
-from . import bench, board, generate, predict, train
+from . import bench, board, discover, generate, predict, train
 from .command import Command
 
 __all__ = ["main"]
 
 USER_ERRORS = (HostError, LinkError, ConfigError, ProgramError, DoesNotFit, ToolError, OSError)
-COMMANDS: tuple[Command, ...] = (train.COMMAND, predict.COMMAND, generate.COMMAND, board.COMMAND, bench.COMMAND)
+COMMANDS: tuple[Command, ...] = (
+    train.COMMAND,
+    predict.COMMAND,
+    generate.COMMAND,
+    board.COMMAND,
+    discover.COMMAND,
+    bench.COMMAND,
+)
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130

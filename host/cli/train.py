@@ -21,7 +21,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="workers",
         metavar="KIND",
         help="cpu:N, cuda:N, golden:N (bit-exact model of the engine), virtual:N (its RTL in simulation), or "
-        "board:HOST:PORT; may be repeated (default cpu:1)",
+        "board:HOST[:PORT]; may be repeated (default cpu:1)",
     )
     parser.add_argument("--config", metavar="FILE", help="engine of golden, virtual and board workers, as TOML")
     parser.add_argument("--activation", choices=sorted(ACTIVATIONS), help="of the hidden layers (default tanh)")

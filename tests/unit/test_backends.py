@@ -142,6 +142,7 @@ def test_cuda_follows_the_cpu() -> None:
 
 
 def test_workers_by_name() -> None:
+    assert parse_workers(["board:ecpix"]) == [WorkerSpec("board", "board:ecpix", "ecpix:54321")]
     assert parse_workers(["cpu:2", "golden", "board:192.168.1.7:4660", "cpu"]) == [
         WorkerSpec("cpu", "cpu-1"),
         WorkerSpec("cpu", "cpu-2"),
@@ -156,12 +157,12 @@ def test_workers_by_name() -> None:
     [
         ([], "workers must be between 1 and 64, not 0"),
         (["cpu:40", "golden:40"], "workers must be between 1 and 64, not 80"),
-        (["gpu"], "worker must be one of cpu, cuda, golden, virtual or board:HOST:PORT, not 'gpu'"),
+        (["gpu"], "worker must be one of cpu, cuda, golden, virtual or board:HOST[:PORT], not 'gpu'"),
         (["cpu:0"], "worker count must be between 1 and 64, not '0' (in 'cpu:0')"),
         (["cpu:"], "worker count must be between 1 and 64, not '' (in 'cpu:')"),
         (["cpu:-1"], "worker count must be between 1 and 64, not '-1' (in 'cpu:-1')"),
-        (["board"], "worker board must be board:HOST:PORT with a port between 1 and 65535, not 'board'"),
-        (["board:a:0"], "worker board must be board:HOST:PORT with a port between 1 and 65535, not 'board:a:0'"),
+        (["board"], "worker board must be board:HOST[:PORT] with a port between 1 and 65535, not 'board'"),
+        (["board:a:0"], "worker board must be board:HOST[:PORT] with a port between 1 and 65535, not 'board:a:0'"),
     ],
 )
 def test_workers_that_cannot_be(texts: list[str], message: str) -> None:

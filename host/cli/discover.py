@@ -1,0 +1,43 @@
+"""``deep3 discover``: boards on the network."""
+
+import argparse
+from dataclasses import asdict
+
+from host.link.discovery import broadcast_addresses, discover, parse_place
+
+from .command import Command, Report
+
+__all__ = ["COMMAND"]
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--address",
+        action="append",
+        metavar="HOST[:PORT]",
+        help="where to ask, broadcast or board; may be repeated (default: every network, and this machine)",
+    )
+    parser.add_argument("--timeout", type=float, default=1.0, metavar="S", help="seconds to wait (default 1)")
+
+
+def _run(arguments: argparse.Namespace) -> Report:
+    places = [parse_place(text) for text in arguments.address] if arguments.address else broadcast_addresses()
+    return {"boards": [asdict(board) for board in discover(places, arguments.timeout)]}
+
+
+def _describe(report: Report) -> str:
+    return "\n".join(
+        f"{board['address']}: {board['rows']} x {board['columns']} engine {board['digest']}, "
+        + (f"in use by session {board['session']:08x}" if board["session"] else "free")
+        for board in report["boards"]
+    )
+
+
+COMMAND = Command(
+    name="discover",
+    summary="List the boards that answer on the network.",
+    example="deep3 discover --timeout 2",
+    add_arguments=_add_arguments,
+    run=_run,
+    describe=_describe,
+)
