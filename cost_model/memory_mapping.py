@@ -177,7 +177,7 @@ def map_memory(shape: MemoryShape, family: str) -> Mapped:
 
 def _ways(shape: MemoryShape, cell: MemoryCell) -> Iterator[tuple[float, Mapped]]:
     """Cost and cells of each width of a kind of cell."""
-    if shape.old_word and not cell.old_word or not shape.written and not cell.tables:
+    if (shape.old_word and not cell.old_word) or (not shape.written and not cell.tables):
         return
     port_copies = _port_copies(shape, cell)
     if not port_copies:
