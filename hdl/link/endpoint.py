@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ..bus import HostBus
 from ..config import EngineConfig
 from .packet_bytes import packet_bytes
-from .receive import PacketBuffer
+from .receive import SLOTS, PacketBuffer
 from .session import Session
 from .transmit import Transmitter
 
@@ -29,6 +29,11 @@ class Endpoint(wiring.Component):
     Members
     -------
     rx : In(packet_bytes()), tx : Out(packet_bytes())
+    rx_slot : Out(range(SLOTS))
+        Number of the packet at ``rx``, from 8 cycles after the last byte of the one before.
+    tx_slot : Out(range(SLOTS))
+        With the first byte of an answer at ``tx``: number of the packet that it answers. A medium that has many
+        correspondents keeps the address of each number; it may forget it when the number comes again.
     bus : Out(HostBus())
     """
 
@@ -37,6 +42,8 @@ class Endpoint(wiring.Component):
         super().__init__({
             "rx": In(packet_bytes()),
             "tx": Out(packet_bytes()),
+            "rx_slot": Out(range(SLOTS)),
+            "tx_slot": Out(range(SLOTS)),
             "bus": Out(HostBus()),
         })
 
@@ -54,6 +61,9 @@ class Endpoint(wiring.Component):
         m.d.comb += [
             buffer.release.eq(session.release),
             session.free.eq(buffer.free),
+            session.words_slot.eq(buffer.words_slot),
+            self.rx_slot.eq(buffer.rx_slot),
+            self.tx_slot.eq(session.slot),
             session.dropped_crc.eq(buffer.dropped_crc),
             session.dropped_malformed.eq(buffer.dropped_malformed),
             transmitter.request.eq(session.request),

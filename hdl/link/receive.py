@@ -11,12 +11,15 @@ from ..pipeline import NO_COLLISION_LOGIC
 from .packet_bytes import byte_layout, packet_bytes
 from .protocol import MAX_PACKET_BYTES, OVERHEAD_BYTES, PACKET_BUFFERS
 
-__all__ = ["BUFFER_WORDS", "PacketBuffer"]
+__all__ = ["BUFFER_WORDS", "SLOTS", "PacketBuffer"]
 
 BUFFER_WORDS = 1024
 """16-bit words of one packet buffer; the next power of two above the longest packet."""
 
-_SLOT_BITS = PACKET_BUFFERS.bit_length() - 1
+SLOTS = 2 * PACKET_BUFFERS
+"""Numbers of packets. More than buffers: a packet keeps its number while it is answered, its buffer already reused."""
+
+_BUFFER_BITS = PACKET_BUFFERS.bit_length() - 1
 _INDEX_BITS = BUFFER_WORDS.bit_length() - 1
 
 _CLOSING_CYCLES = 3
@@ -41,6 +44,11 @@ class PacketBuffer(wiring.Component):
         High for one cycle, without a transfer on ``words``: the oldest packet is done with, its buffer is free.
     free : Out(range(PACKET_BUFFERS + 1))
         Buffers without a packet.
+    rx_slot : Out(range(SLOTS))
+        Number of the packet at ``rx``, from `_CLOSING_CYCLES` after the one before; kept packets count on, modulo
+        ``SLOTS``.
+    words_slot : Out(range(SLOTS))
+        Number of the packet at ``words``.
     dropped_crc, dropped_malformed : Out(1)
         High for one cycle for each packet dropped.
     """
@@ -51,6 +59,8 @@ class PacketBuffer(wiring.Component):
             "words": Out(stream.Signature(unsigned(16))),
             "release": In(1),
             "free": Out(range(PACKET_BUFFERS + 1)),
+            "rx_slot": Out(range(SLOTS)),
+            "words_slot": Out(range(SLOTS)),
             "dropped_crc": Out(1),
             "dropped_malformed": Out(1),
         })
@@ -109,10 +119,9 @@ class PacketBuffer(wiring.Component):
             with m.If(byte.first):
                 m.d.sync += overlong.eq(0)
 
-        slot = Signal(_SLOT_BITS)
         write = memory.write_port()
         m.d.comb += [
-            write.addr.eq(Cat(index[1 : _INDEX_BITS + 1], slot)),
+            write.addr.eq(Cat(index[1 : _INDEX_BITS + 1], self.rx_slot[:_BUFFER_BITS])),
             write.data.eq(Cat(low, byte.data)),
             write.en.eq(taken & index[0]),
         ]
@@ -139,10 +148,10 @@ class PacketBuffer(wiring.Component):
             self.dropped_crc.eq(checked & sized & ~summed),
             self.dropped_malformed.eq((checked & ~sized) | cut_short),
         ]
-        m.d.sync += slot.eq(slot + keep)
+        m.d.sync += self.rx_slot.eq(self.rx_slot + keep)
 
     def _read(self, m: Module, memory: Memory, available: ValueLike) -> None:
-        slot = Signal(_SLOT_BITS)
+        slot = self.words_slot
         index = Signal(_INDEX_BITS)
         fetched = Signal()
         valid = Signal()
@@ -152,7 +161,7 @@ class PacketBuffer(wiring.Component):
         step_word = ~valid | self.words.ready
         step_fetch = ~fetched | step_word
         m.d.comb += [
-            read.addr.eq(Cat(index, slot)),
+            read.addr.eq(Cat(index, slot[:_BUFFER_BITS])),
             read.en.eq(step_fetch),
             self.words.valid.eq(valid),
             self.words.payload.eq(word),

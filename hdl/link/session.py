@@ -9,6 +9,7 @@ from ..bus import write_layout
 from ..program import start_layout
 from .judge import HeaderJudge, header_layout
 from .protocol import ACK_INTERVAL, HEADER_BYTES, MAX_PAYLOAD_WORDS, PACKET_BUFFERS
+from .receive import SLOTS
 from .transmit import Reply, reply_layout
 from .window import ReceiveWindow
 
@@ -34,6 +35,8 @@ class Session(wiring.Component):
     -------
     words : In(stream.Signature(16)), release : Out(1), free : In(range(PACKET_BUFFERS + 1))
         The packet buffer.
+    words_slot : In(range(SLOTS)), slot : Out(range(SLOTS))
+        Number of the packet at ``words``; of the one being answered, while ``request`` is high.
     dropped_crc, dropped_malformed : In(1)
         High for one cycle for each packet the buffer dropped.
     request : Out(1), reply : Out(reply_layout()), done : In(1)
@@ -47,6 +50,8 @@ class Session(wiring.Component):
             "words": In(stream.Signature(unsigned(16))),
             "release": Out(1),
             "free": In(range(PACKET_BUFFERS + 1)),
+            "words_slot": In(range(SLOTS)),
+            "slot": Out(range(SLOTS)),
             "dropped_crc": In(1),
             "dropped_malformed": In(1),
             "request": Out(1),
@@ -112,6 +117,7 @@ class Session(wiring.Component):
         with m.State("PAYLOAD"), m.If(self.words.valid):
             m.next = "JUDGE"
         with m.State("JUDGE"):
+            m.d.sync += self.slot.eq(self.words_slot)
             m.next = "DECIDE"
 
     def _decide(self, m: Module) -> None:

@@ -27,7 +27,7 @@ from sim.verilator import verilator_environment
 
 from .errors import BoardBuildError
 
-__all__ = ["BoardBuildError", "board_library", "build_library", "cache_folder"]
+__all__ = ["BoardBuildError", "PacketBench", "board_library", "build_library", "cache_folder", "identity"]
 
 HARNESS = Path(__file__).with_name("harness.cpp")
 VERILATOR_FLAGS = (
@@ -71,33 +71,40 @@ def board_library(config: EngineConfig, trace: bool = False) -> Path:
     BoardBuildError
         When a tool is missing or fails.
     """
-    sources = sorted(Path(hdl.__file__).parent.rglob("*.py"))
-    identity = "\0".join([config.to_toml(), version("amaranth"), *(path.read_text("utf-8") for path in sources)])
     label = f"{config.rows}x{config.columns} {config.digest}"
-    return build_library(lambda: Top(config), identity, label, trace)
+    return build_library(lambda: PacketBench(Top(config)), identity(config), label, trace)
+
+
+def identity(config: EngineConfig, *parameters: str) -> str:
+    """Everything a design with this engine and these parameters is made from."""
+    sources = sorted(Path(hdl.__file__).parent.rglob("*.py"))
+    texts = (path.read_text("utf-8") for path in sources)
+    return "\0".join([config.to_toml(), *parameters, version("amaranth"), *texts])
 
 
 def build_library(
-    design: Callable[[], wiring.Component], identity: str, label: str, trace: bool = False
+    design: Callable[[], wiring.Component], made_from: str, label: str, trace: bool = False, harness: Path = HARNESS
 ) -> Path:
-    """Compile a design with the harness.
+    """Compile a design with a harness.
 
     Parameters
     ----------
     design
-        Makes the design; called only where it is not in the cache. It has the ports of `hdl.top.Top` and one clock
-        domain ``sync``.
-    identity
-        Everything the design is made from.
+        Makes the design; called only where it is not in the cache. It has the ports that the harness moves; that of
+        `hdl.top.Top` is put behind them by `PacketBench`.
+    made_from
+        Everything the design is made from, as of `identity`.
     label
         Names the design in the progress message.
     trace
         Compile in VCD support.
+    harness
+        C++ source with the interface that Python calls.
 
     Returns
     -------
     Path
-        The library in the cache; its name is a digest of identity, harness, flags and tools.
+        The library in the cache; its name is a digest of ``made_from``, harness, flags and tools.
 
     Raises
     ------
@@ -106,7 +113,7 @@ def build_library(
     """
     flags = (*VERILATOR_FLAGS, *(("--trace",) if trace else ()))
     compiler_flags = (*COMPILER_FLAGS, *(TRACE_COMPILER_FLAGS if trace else ()))
-    key = _key(identity, flags, compiler_flags)
+    key = _key(made_from, flags, compiler_flags, harness)
     library = cache_folder() / f"board-{key}.so"
     if library.exists():
         return library
@@ -116,7 +123,7 @@ def build_library(
         with open(library.with_suffix(".lock"), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not library.exists():
-                _build(design, library, label, flags, compiler_flags, trace)
+                _build(design, library, label, flags, compiler_flags, trace, harness)
     except OSError as error:
         reason = f"cannot write to the cache folder {library.parent}: {error.strerror}"
         raise BoardBuildError(f"{reason}; set XDG_CACHE_HOME to a folder of yours") from None
@@ -125,19 +132,19 @@ def build_library(
 
 def _build(
     design: Callable[[], wiring.Component], library: Path, label: str,
-    flags: tuple[str, ...], compiler_flags: tuple[str, ...], trace: bool,
+    flags: tuple[str, ...], compiler_flags: tuple[str, ...], trace: bool, harness: Path,
 ) -> None:  # fmt: skip
     print(f"building the virtual board {label} (once, about a minute) ...", file=sys.stderr, flush=True)
     started_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=f"{library.stem}-", dir=library.parent) as name:
         folder = Path(name)
-        rtl = str(rtlil.convert(_Bench(design()), name="board", emit_src=False))
-        _compile(folder, rtl, flags, compiler_flags, trace)
+        rtl = str(rtlil.convert(design(), name="board", emit_src=False))
+        _compile(folder, rtl, flags, compiler_flags, trace, harness)
         (folder / "board.so").replace(library)
     print(f"built in {time.monotonic() - started_s:.0f} s", file=sys.stderr, flush=True)
 
 
-class _Bench(wiring.Component):  # type: ignore[type-arg]
+class PacketBench(wiring.Component):  # type: ignore[type-arg]
     """The design with only the inputs that the harness moves.
 
     A synchronous reset as an input would make the next value of every register depend on it: Verilator then computes
@@ -171,14 +178,14 @@ class _Bench(wiring.Component):  # type: ignore[type-arg]
         return m
 
 
-def _key(identity: str, flags: tuple[str, ...], compiler_flags: tuple[str, ...]) -> str:
+def _key(made_from: str, flags: tuple[str, ...], compiler_flags: tuple[str, ...], harness: Path) -> str:
     tools = (YOSYS_SCRIPT, EACH_CYCLE_FLAG, ONCE_FLAG, *flags, *compiler_flags, version("verilator"))
-    parts = (identity, HARNESS.read_text(), *tools, platform.machine())
+    parts = (made_from, harness.read_text(), *tools, platform.machine())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 
 def _compile(
-    folder: Path, rtl: str, flags: tuple[str, ...], compiler_flags: tuple[str, ...], trace: bool
+    folder: Path, rtl: str, flags: tuple[str, ...], compiler_flags: tuple[str, ...], trace: bool, harness: Path
 ) -> None:
     environment = verilator_environment()
     runtime = Path(environment["VERILATOR_ROOT"]) / "include"
@@ -187,7 +194,7 @@ def _compile(
     _run([yosys, "-q", "-p", YOSYS_SCRIPT], environment, folder)
     generated = folder / "generated"
     _run(["verilator", *flags, "--Mdir", str(generated), str(folder / "board.v")], environment, folder)
-    sources = [HARNESS, *sorted(generated.glob("*.cpp"))]
+    sources = [harness, *sorted(generated.glob("*.cpp"))]
     sources += [runtime / name for name in RUNTIME_SOURCES + (TRACE_SOURCES if trace else ())]
     compiler = os.environ.get("CXX", "g++")
     includes = [f"-I{generated}", f"-I{runtime}", f"-I{runtime / 'vltstd'}"]
