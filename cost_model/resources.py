@@ -1,0 +1,75 @@
+"""Block RAM and multipliers of an engine, exactly as synthesis maps them; LUTs and flip-flops by a fitted model."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from hdl.config import EngineConfig
+
+from .devices import Device
+from .memories import endpoint_memories, engine_memories
+from .memory_mapping import MemoryShape, map_memory
+
+__all__ = [
+    "MemoryUse",
+    "block_rams",
+    "block_rams_available",
+    "blocks_taken",
+    "memory_uses",
+    "multipliers",
+    "multipliers_available",
+]
+
+HARD_BLOCK_HALVES = {"DP16KD": 2, "RAMB18E1": 1, "RAMB36E1": 2}
+"""Halves of a device's block RAM that a cell takes: a Xilinx block holds two of the smaller cells."""
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """A memory, all its copies together: cells of one kind."""
+
+    shape: MemoryShape
+    cell: str
+    block: bool
+    cells: int
+
+
+def memory_uses(shapes: Iterable[MemoryShape], family: str) -> list[MemoryUse]:
+    """The cells of each memory."""
+    uses = []
+    for shape in shapes:
+        mapped = map_memory(shape, family)
+        uses.append(MemoryUse(shape, mapped.cell, mapped.block, mapped.count * shape.copies))
+    return uses
+
+
+@cache
+def block_rams(config: EngineConfig, family: str, link: bool = True) -> dict[str, int]:
+    """Block RAM cells by primitive; with ``link`` those of the packet endpoint too."""
+    shapes = engine_memories(config) + (endpoint_memories() if link else [])
+    cells: Counter[str] = Counter()
+    for use in memory_uses(shapes, family):
+        if use.block:
+            cells[use.cell] += use.cells
+    return dict(cells)
+
+
+def blocks_taken(cells: dict[str, int]) -> int:
+    """Block RAMs of the device that these cells take, two halves to a block."""
+    return -(-sum(HARD_BLOCK_HALVES[cell] * count for cell, count in cells.items()) // 2)
+
+
+def multipliers(config: EngineConfig) -> int:
+    """Hard multipliers: one a processing element and one a post lane."""
+    return config.rows * config.columns + config.columns
+
+
+def block_rams_available(device: Device) -> int:
+    """Block RAMs that a design may use."""
+    return int(device.block_ram.count * device.usable.block_rams)
+
+
+def multipliers_available(device: Device) -> int:
+    """Multipliers that a design may use."""
+    return int(device.multiplier.count * device.usable.multipliers)
