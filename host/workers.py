@@ -1,4 +1,5 @@
-"""Workers by name: ``cpu``, ``cuda``, ``golden``, ``virtual`` (each with ``:COUNT``), ``board:HOST[:PORT]``."""
+"""Workers by name: ``cpu``, ``cuda``, ``golden``, ``virtual`` (each with ``:COUNT``), ``board:HOST[:PORT]``,
+``serial:PORT[:BAUD]``."""
 
 import os
 from contextlib import ExitStack
@@ -8,7 +9,7 @@ import torch
 
 from cost_model.network import Network
 from hdl.config import EngineConfig
-from hdl.link.protocol import UDP_PORT
+from hdl.link.protocol import UART_BAUD, UDP_PORT
 from sim.board.address import parse_endpoint
 from sim.board.errors import BoardBuildError
 from sim.golden.engine import Engine
@@ -17,6 +18,7 @@ from .backends.base import Backend, BackendError
 from .backends.fpga import FpgaBackend
 from .backends.pytorch import PytorchBackend
 from .device import Board
+from .link.serial import MAX_BAUD, MIN_BAUD, SerialTransport
 from .link.session import Session
 from .link.udp import UdpTransport
 from .port import GoldenPort
@@ -29,11 +31,12 @@ MAX_WORKERS = 64
 
 @dataclass(frozen=True)
 class WorkerSpec:
-    """One worker: its kind, its name in messages, and the address of a board."""
+    """One worker: its kind, its name in messages, the address of a board, and the baud of its serial port."""
 
     kind: str
     name: str
     address: str = ""
+    baud: int = UART_BAUD
 
 
 def parse_workers(texts: list[str]) -> list[WorkerSpec]:
@@ -46,6 +49,9 @@ def parse_workers(texts: list[str]) -> list[WorkerSpec]:
     """
     specs: list[WorkerSpec] = []
     for text in texts:
+        if text.startswith("serial:"):
+            specs.append(_parse_serial(text))
+            continue
         kind, address, count = _parse(text)
         for _ in range(count):
             number = 1 + sum(spec.kind == kind for spec in specs)
@@ -65,10 +71,24 @@ def _parse(text: str) -> tuple[str, str, int]:
             raise BackendError(f"worker board must be board:HOST[:PORT] with a port between 1 and 65535, not {text!r}")
         return kind, place, 1
     if kind not in COUNTED:
-        raise BackendError(f"worker must be one of {', '.join(COUNTED)} or board:HOST[:PORT], not {text!r}")
+        places = "board:HOST[:PORT] or serial:PORT[:BAUD]"
+        raise BackendError(f"worker must be one of {', '.join(COUNTED)}, {places}, not {text!r}")
     if ":" in text and not (argument.isdecimal() and 1 <= int(argument) <= MAX_WORKERS):
         raise BackendError(f"worker count must be between 1 and {MAX_WORKERS}, not {argument!r} (in {text!r})")
     return kind, "", int(argument or 1)
+
+
+def _parse_serial(text: str) -> WorkerSpec:
+    port = text.partition(":")[2]
+    baud = UART_BAUD
+    # Names of ports may hold colons themselves (/dev/serial/by-path), but none ends in a number behind one.
+    if port.rpartition(":")[2].isdecimal():
+        port, _, digits = port.rpartition(":")
+        baud = int(digits)
+    if not port or not MIN_BAUD <= baud <= MAX_BAUD:
+        limits = f"between {MIN_BAUD} and {MAX_BAUD}"
+        raise BackendError(f"worker serial must be serial:PORT[:BAUD] with a baud {limits}, not {text!r}")
+    return WorkerSpec("serial", text, port, baud)
 
 
 def open_workers(
@@ -103,6 +123,8 @@ def _open_board(spec: WorkerSpec, config: EngineConfig, stack: ExitStack) -> Boa
         return Board(GoldenPort(Engine(config)), config)
     if spec.kind == "board":
         return Board(Session(UdpTransport(*parse_endpoint(spec.address)), config.digest), config)
+    if spec.kind == "serial":
+        return Board(Session(SerialTransport(spec.address, spec.baud), config.digest), config)
     # The gateware and its compiler are slow to import, and no other worker needs them.
     from .virtual import VirtualBoard
 

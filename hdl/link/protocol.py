@@ -13,13 +13,16 @@ from typing import NamedTuple
 __all__ = [
     "ACK_BYTES", "ACK_INTERVAL", "ACK_REQUEST", "BUSY", "CRC", "CRC_BYTES", "HEADER", "HEADER_BYTES",
     "MAX_PACKET_BYTES", "MAX_PAYLOAD_BYTES", "MAX_PAYLOAD_WORDS", "OVERHEAD_BYTES", "PACKET_BUFFERS",
-    "PROTOCOL_VERSION", "SPACE_SHIFT", "UDP_PORT", "WELCOME_BYTES", "WINDOW", "Ack", "CrcError", "Packet",
+    "PROTOCOL_VERSION", "SPACE_SHIFT", "UART_BAUD", "UDP_PORT", "WELCOME_BYTES", "WINDOW", "Ack", "CrcError", "Packet",
     "PacketError", "Type", "Welcome", "pack_address", "parse_packet", "unpack_address",
 ]
 
 PROTOCOL_VERSION = 1
 UDP_PORT = 54321
 """Where a board listens unless its bitstream says otherwise."""
+
+UART_BAUD = 1_000_000
+"""Bits a second on the serial port of a board, unless its bitstream says otherwise."""
 
 MAX_PAYLOAD_BYTES = 1452
 MAX_PAYLOAD_WORDS = MAX_PAYLOAD_BYTES // 2

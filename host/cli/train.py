@@ -20,10 +20,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         dest="workers",
         metavar="KIND",
-        help="cpu:N, cuda:N, golden:N (bit-exact model of the engine), virtual:N (its RTL in simulation), or "
-        "board:HOST[:PORT]; may be repeated (default cpu:1)",
+        help="cpu:N, cuda:N, golden:N (bit-exact model of the engine), virtual:N (its RTL in simulation), "
+        "board:HOST[:PORT], or serial:PORT[:BAUD]; may be repeated (default cpu:1)",
     )
-    parser.add_argument("--config", metavar="FILE", help="engine of golden, virtual and board workers, as TOML")
+    parser.add_argument("--config", metavar="FILE", help="engine of golden, virtual, board and serial workers, as TOML")
     parser.add_argument("--activation", choices=sorted(ACTIVATIONS), help="of the hidden layers (default tanh)")
     parser.add_argument("--loss", choices=sorted(LOSSES), help="of the output (default softmax)")
     _number(parser, "batch", int, "samples of a batch")

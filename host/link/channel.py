@@ -20,7 +20,7 @@ from hdl.link.protocol import (
 
 from .errors import BoardDoesNotAccept, BoardDoesNotAnswer, SessionLost, WrongDigest, WrongVersion
 from .round_trip import RoundTrip
-from .transport import Buffer, Transport
+from .transport import BATCH_PACKETS, Buffer, Transport
 
 __all__ = ["Channel", "Received"]
 
@@ -54,11 +54,14 @@ class Channel:
         The session that packets carry and must carry; 0 before the handshake.
     round_trip
         Estimates how long an answer takes.
+    batch_packets
+        Most packets for one `send_all`; one where a batch would keep the host from looking at answers for long.
     """
 
     def __init__(self, transport: Transport, patience_s: float) -> None:
         self.session = 0
-        self.round_trip = RoundTrip()
+        self.round_trip = RoundTrip(transport.line_s)
+        self.batch_packets = 1 if transport.line_s else BATCH_PACKETS
         self.name = transport.name
         self.patience_s = patience_s
         self.send = transport.send

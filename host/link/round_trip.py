@@ -8,9 +8,16 @@ MAX_TIMEOUT_S = 0.2
 
 
 class RoundTrip:
-    """Smoothed round-trip time and its deviation, in seconds."""
+    """Smoothed round-trip time and its deviation, in seconds.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    line_s
+        Seconds that a slow line may hold up an answer; every timeout is so much longer.
+    """
+
+    def __init__(self, line_s: float = 0.0) -> None:
+        self._line_s = line_s
         self._mean_s = 0.0
         self._deviation_s = 0.0
         self._known = False
@@ -20,7 +27,7 @@ class RoundTrip:
     def timeout_s(self) -> float:
         """Seconds after which a packet without an answer is sent again."""
         base = self._mean_s + 4 * self._deviation_s if self._known else FIRST_TIMEOUT_S
-        return min(max(base, MIN_TIMEOUT_S) * self._backoff, MAX_TIMEOUT_S)
+        return min(max(base, MIN_TIMEOUT_S) * self._backoff, MAX_TIMEOUT_S) + self._line_s
 
     def sample(self, round_trip_s: float) -> None:
         """Take the time of a packet that was sent only once (Karn's rule: others are ambiguous)."""

@@ -22,7 +22,7 @@ from hdl.program import Space, StartParameters
 from .channel import Channel, Received
 from .errors import BoardBusy
 from .reads import Read, ReadWindow
-from .transport import BATCH_PACKETS, Buffer, Transport
+from .transport import Buffer, Transport
 from .window import SendWindow
 
 __all__ = ["Session", "Words"]
@@ -198,7 +198,7 @@ class Session:
 
     def _write_batch(self, view: memoryview, offset: int, address: int) -> int:
         """Send as many WRITEs as may go now, of what follows an offset; returns their bytes."""
-        room = min(self._wait_for_room(Type.WRITE), BATCH_PACKETS)
+        room = min(self._wait_for_room(Type.WRITE), self._channel.batch_packets)
         now_s = time.monotonic()
         end = min(offset + room * MAX_PAYLOAD_BYTES, len(view))
         asked = ACK_REQUEST if end == len(view) or self._credit == 0 else 0

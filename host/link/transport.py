@@ -18,6 +18,10 @@ class Transport(Protocol):
     def name(self) -> str:
         """The board's address, for messages."""
 
+    @property
+    def line_s(self) -> float:
+        """Seconds that packets on their way may hold up the answer to one of them; 0 where that is nothing."""
+
     def send(self, parts: Sequence[Buffer]) -> None:
         """Send one packet, given in pieces that are not copied together on the way.
 

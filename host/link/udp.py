@@ -56,6 +56,11 @@ class UdpTransport:
         """``HOST:PORT``."""
         return self._name
 
+    @property
+    def line_s(self) -> float:
+        """A network is fast: 0."""
+        return 0.0
+
     def send(self, parts: Sequence[Buffer]) -> None:
         """Send one datagram."""
         try:

@@ -157,7 +157,10 @@ def test_workers_by_name() -> None:
     [
         ([], "workers must be between 1 and 64, not 0"),
         (["cpu:40", "golden:40"], "workers must be between 1 and 64, not 80"),
-        (["gpu"], "worker must be one of cpu, cuda, golden, virtual or board:HOST[:PORT], not 'gpu'"),
+        (
+            ["gpu"],
+            "worker must be one of cpu, cuda, golden, virtual, board:HOST[:PORT] or serial:PORT[:BAUD], not 'gpu'",
+        ),
         (["cpu:0"], "worker count must be between 1 and 64, not '0' (in 'cpu:0')"),
         (["cpu:"], "worker count must be between 1 and 64, not '' (in 'cpu:')"),
         (["cpu:-1"], "worker count must be between 1 and 64, not '-1' (in 'cpu:-1')"),

@@ -63,7 +63,10 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], m
         (["--error-threshold", "2"], "error-threshold must be between 0 and 1, not 2.0"),
         (["--validation-share", "0"], "validation-share must be between 0.01 and 0.9, not 0.0"),
         (["--projection", "1.5"], "projection must be none or a beta between 0 and 1, not 1.5"),
-        (["--worker", "tpu"], "worker must be one of cpu, cuda, golden, virtual or board:HOST[:PORT], not 'tpu'"),
+        (
+            ["--worker", "tpu"],
+            "worker must be one of cpu, cuda, golden, virtual, board:HOST[:PORT] or serial:PORT[:BAUD], not 'tpu'",
+        ),
         (["--config", "/none.toml"], "/none.toml: cannot read the configuration: No such file or directory"),
     ],
 )

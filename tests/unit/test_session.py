@@ -188,6 +188,7 @@ class Scripted:
     """A transport that gives a fixed answer to every HELLO."""
 
     name = "script:1"
+    line_s = 0.0
 
     def __init__(self, welcome: Welcome) -> None:
         self.welcome = welcome
