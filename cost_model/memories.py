@@ -9,6 +9,9 @@ from hdl.accumulator import ACCUMULATOR_BITS
 from hdl.array import group_widths
 from hdl.config import EngineConfig
 from hdl.host_port import READS_IN_FLIGHT
+from hdl.link.ethernet.crossing import frame_byte_layout
+from hdl.link.ethernet.frame_ring import RING_BYTES
+from hdl.link.ethernet.frame_store import STORE_WORDS, store_word_layout
 from hdl.link.protocol import PACKET_BUFFERS
 from hdl.link.receive import BUFFER_WORDS
 from hdl.program import INSTRUCTION_WORDS
@@ -16,7 +19,7 @@ from hdl.tables import activation_tables, exp2_table, log2_table
 
 from .memory_mapping import MemoryShape
 
-__all__ = ["endpoint_memories", "engine_memories"]
+__all__ = ["endpoint_memories", "engine_memories", "ethernet_memories", "uart_memories"]
 
 LANES_OF_A_TABLE = 2
 """Post lanes that share the two read ports of one table memory."""
@@ -24,6 +27,8 @@ LANES_OF_A_BUFFER = 2
 """Loss lanes that share one buffer memory."""
 COUNTER_PAIR_BITS = 64
 """Cycles and saturations of an instruction."""
+COBS_BLOCK_BYTES = 256
+"""The longest block of COBS, 254 bytes, its code and the zero behind it."""
 FIFO_OUTPUT_WORDS = 1
 """A buffered FIFO keeps one of its words in a register."""
 
@@ -57,6 +62,19 @@ def engine_memories(config: EngineConfig) -> list[MemoryShape]:
 def endpoint_memories() -> list[MemoryShape]:
     """Memories of `hdl.link.endpoint.Endpoint`."""
     return [MemoryShape("endpoint: packets", PACKET_BUFFERS * BUFFER_WORDS, 16)]
+
+
+def ethernet_memories() -> list[MemoryShape]:
+    """Memories of `hdl.link.ethernet.ethernet_link.EthernetLink` that can be block RAM: the others ask for LUTs."""
+    return [
+        MemoryShape("ethernet: frames received", RING_BYTES, frame_byte_layout().size),
+        MemoryShape("ethernet: frames to send", STORE_WORDS, store_word_layout().size),
+    ]
+
+
+def uart_memories() -> list[MemoryShape]:
+    """Memories of `hdl.link.cobs`."""
+    return [MemoryShape("uart: block to send", COBS_BLOCK_BYTES, 8)]
 
 
 def _tables(config: EngineConfig, widths: list[int]) -> list[MemoryShape]:

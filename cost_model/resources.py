@@ -1,5 +1,6 @@
 """Block RAM and multipliers of an engine, exactly as synthesis maps them; LUTs and flip-flops by a fitted model."""
 
+import enum
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,14 +9,16 @@ from functools import cache
 from hdl.config import EngineConfig
 
 from .devices import Device
-from .memories import endpoint_memories, engine_memories
+from .memories import endpoint_memories, engine_memories, ethernet_memories, uart_memories
 from .memory_mapping import MemoryShape, map_memory
 
 __all__ = [
+    "Link",
     "MemoryUse",
     "block_rams",
     "block_rams_available",
     "blocks_taken",
+    "memories",
     "memory_uses",
     "multipliers",
     "multipliers_available",
@@ -44,12 +47,32 @@ def memory_uses(shapes: Iterable[MemoryShape], family: str) -> list[MemoryUse]:
     return uses
 
 
+class Link(enum.Enum):
+    """What is built around an engine: nothing, the packet endpoint, or that and one of its media."""
+
+    NONE = "none"
+    ENDPOINT = "endpoint"
+    ETHERNET = "ethernet"
+    UART = "uart"
+
+
+def memories(config: EngineConfig, link: Link) -> list[MemoryShape]:
+    """Every memory of an engine with its link."""
+    shapes = engine_memories(config)
+    if link is not Link.NONE:
+        shapes += endpoint_memories()
+    if link is Link.ETHERNET:
+        shapes += ethernet_memories()
+    if link is Link.UART:
+        shapes += uart_memories()
+    return shapes
+
+
 @cache
-def block_rams(config: EngineConfig, family: str, link: bool = True) -> dict[str, int]:
-    """Block RAM cells by primitive; with ``link`` those of the packet endpoint too."""
-    shapes = engine_memories(config) + (endpoint_memories() if link else [])
+def block_rams(config: EngineConfig, family: str, link: Link = Link.ENDPOINT) -> dict[str, int]:
+    """Block RAM cells by primitive."""
     cells: Counter[str] = Counter()
-    for use in memory_uses(shapes, family):
+    for use in memory_uses(memories(config, link), family):
         if use.block:
             cells[use.cell] += use.cells
     return dict(cells)
