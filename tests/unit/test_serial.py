@@ -1,6 +1,7 @@
 """The serial port: packets as COBS frames over a pseudo terminal, a line that errs, ports that are not there."""
 
 import fcntl
+import json
 import os
 import pty
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from hdl.config import EngineConfig
 from hdl.link.protocol import MAX_PACKET_BYTES, UART_BAUD
 from hdl.program import Space
 from host.backends.base import BackendError
+from host.checkpoint import Checkpoint
+from host.cli import main
 from host.device import Board
 from host.link.errors import BoardDoesNotAnswer, LinkError
 from host.link.serial import SerialTransport
@@ -101,6 +104,22 @@ def test_a_line_that_errs_trains_the_same_bits() -> None:
     assert all((one == other).all() for one, other in zip(*found, strict=True))
     assert wired.counts["lost"] > 0
     assert wired.counts["spoilt"] > 0
+
+
+def test_a_worker_on_a_serial_port_trains_the_bits_of_a_golden_worker(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "engine.toml").write_text(CONFIG.to_toml())
+    options = ["--hidden", "12", "--epochs", "1", "--n-push", "4", "--batch", "16", "--json"]
+    networks = []
+    with serial_board(GoldenSerialDevice(CONFIG)) as wired:
+        for worker in (f"serial:{wired.port}:4000000", "golden"):
+            place = ["--config", str(tmp_path / "engine.toml"), "--runs", str(tmp_path / worker.partition(":")[0])]
+            assert main(["train", "digits", "--worker", worker, *place, *options]) == 0
+            report = json.loads(capsys.readouterr().out)
+            networks.append(Checkpoint.load(Path(report["checkpoint"])).network.weights)
+    assert list(report["workers"]) == ["golden-1"]
+    assert all(np.array_equal(one, other) for one, other in zip(*networks, strict=True))
 
 
 def test_an_unplugged_port_is_one_line_and_stays_one() -> None:
