@@ -101,13 +101,19 @@ class SendWindow:
         return slot.parts
 
     def probe(self, now_s: float) -> list[list[Buffer]]:
-        """What to send when the time ran out: the oldest packet on the way and the newest, both asking for an ACK.
+        """What to send when the time ran out: the next packet that the board expects and the newest one on the way, both
+        asking for an ACK.
 
-        The answer tells which of the others are lost. They keep their place among the sendings, for the answer may
-        also be a late one to their first sending, which says nothing of those sent in between.
+        The board can always take the first of them. The answers tell which of the others are lost. They keep their
+        place among the sendings, for an answer may also be a late one to their first sending, which says nothing of
+        those sent in between.
         """
-        live = [slot for order, slot in self._settled() if order == slot.order]
-        for slot in (ends := live[:1] + live[1:][-1:]):
+        if self._base == self._next:
+            return []
+        expected = self._slots[self._base % WINDOW]
+        newest = next(slot for order, slot in reversed(self._sendings) if order == slot.order)
+        ends = [expected] if newest is expected else [expected, newest]
+        for slot in ends:
             self._again(slot, True, now_s)
         self._progress_s = now_s
         return [slot.parts for slot in ends]

@@ -149,6 +149,18 @@ def test_the_answer_to_a_probe_tells_what_is_lost() -> None:
     assert [parse_packet(b"".join(packet)).sequence for packet in SendWindow(1).probe(0.0)] == []
 
 
+def test_a_probe_always_brings_what_the_board_expects_next() -> None:
+    """A START or COMMIT that arrives before it is answered, but not taken."""
+    window = SendWindow(1)
+    for _ in range(3):
+        send(window, b"")
+    window.repeat(0, False, 1.0)
+    window.repeat(1, False, 1.0)
+    assert [parse_packet(b"".join(packet)).sequence for packet in window.probe(2.0)] == [0, 1]
+    window.repeat(0, False, 3.0)
+    assert [parse_packet(b"".join(packet)).sequence for packet in window.probe(4.0)] == [0]
+
+
 def test_a_late_answer_to_what_was_probed_makes_nothing_lost() -> None:
     window = SendWindow(1)
     for _ in range(10):
