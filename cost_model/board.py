@@ -7,12 +7,10 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
+from hdl.board_parts import Clock, Ethernet, Leds, Uart
 from hdl.config import ConfigError, EngineConfig
 
-__all__ = [
-    "BoardDescription", "BoardDescriptionError", "Clock", "Ethernet", "Leds", "Power", "Uart", "board_names",
-    "load_board", "parse_board",
-]  # fmt: skip
+__all__ = ["BoardDescription", "BoardDescriptionError", "Power", "board_names", "load_board", "parse_board"]
 
 FOLDER = Path(__file__).parents[1] / "constraints"
 FAMILIES = ("ecp5", "xilinx7", "virtex6")
@@ -21,44 +19,6 @@ PHYS = ("gmii", "mii", "rgmii")
 
 class BoardDescriptionError(ValueError):
     """A board that is not known, or a description with a missing, unknown or impossible value; one line."""
-
-
-@dataclass(frozen=True)
-class Clock:
-    """``[clock]``: the oscillator at the pin, the pins' kind, and the domain ``sync`` made of it."""
-
-    input_hz: int
-    sync_hz: int
-    differential: bool = False
-
-
-@dataclass(frozen=True)
-class Ethernet:
-    """``[ethernet]``: interface and chip of the PHY, delays of the pins in picoseconds, and, for a PHY without a
-    crystal, the clock that the FPGA gives it."""
-
-    phy: str
-    line_bits_per_second: int
-    chip: str
-    rx_delay_ps: int = 0
-    tx_delay_ps: int = 0
-    reference_hz: int = 0
-
-
-@dataclass(frozen=True)
-class Uart:
-    """``[uart]``: a serial port."""
-
-    bits_per_second: int
-
-
-@dataclass(frozen=True)
-class Leds:
-    """``[leds]``: how many are named ``led`` in the pin file, first the one for link, then for a run; and whether they
-    light when low."""
-
-    count: int
-    inverted: bool
 
 
 @dataclass(frozen=True)
