@@ -110,12 +110,14 @@ class Columns(wiring.Component):
             m.submodules[f"lanes_{index}"] = post = PostLanes(config, width, index)
             summed = steps[to_accumulator + index]
             finished = steps[sums_cycles(config) + index]
+            ahead = steps[sums_cycles(config) + index - 1]
             enabled = Mux(finished.last_outer, edge_lanes, inner_lanes)
             m.d.comb += [
                 accumulator.valid.eq(summed.valid),
                 accumulator.first.eq(summed.first),
                 accumulator.address.eq(time),
                 post.valid.eq(finished.valid & finished.last),
+                post.ahead.eq(ahead.valid & ahead.last),
                 post.enable.eq(enabled[lanes.start : lanes.stop]),
                 post.sums.eq(accumulator.totals),
                 post.mode.eq(self.mode),

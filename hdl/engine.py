@@ -251,10 +251,10 @@ class _ClassCount(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        index = Signal(COUNT_BITS)
-        m.d.comb += self.last.eq(index + 1 == self.classes)
-        with m.If(self.begin):
-            m.d.sync += index.eq(0)
+        # A class ahead, so that the comparison ends in a register and not in an address.
+        after = Signal(COUNT_BITS)
+        with m.If(self.begin | (self.valid & self.last)):
+            m.d.sync += [after.eq(self.classes - 1), self.last.eq(self.classes == 1)]
         with m.Elif(self.valid):
-            m.d.sync += index.eq(Mux(self.last, 0, index + 1))
+            m.d.sync += [after.eq(after - 1), self.last.eq(after == 1)]
         return m

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import Cat, EnableInserter, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -22,7 +22,7 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
     """The lanes of one column group.
 
     Latency `LATENCY` cycles, one vector a cycle, no back-pressure. Two lanes share the two read ports of one table
-    memory.
+    memory. Lanes with nothing on its way stand still: a tile keeps the array busy for long between its results.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
 
     Members
     -------
-    valid : In(1)
-        A vector is presented.
+    valid : In(1), ahead : In(1)
+        A vector is presented, in this cycle and in the next.
     sums : In(width x signed(40))
         Accumulated sums: 24 fraction bits in FORWARD, 26 in BACKWARD and UPDATE.
     aux : In(width x signed(16))
@@ -61,6 +61,7 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
     """Cycles from a vector to its results."""
 
     valid: Signal
+    ahead: Signal
     sums: "data.View[data.ArrayLayout]"
     aux: "data.View[data.ArrayLayout]"
     enable: Signal
@@ -87,7 +88,7 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
         self.width = width
         self.group = group
         super().__init__({
-            "valid": In(1),
+            "valid": In(1), "ahead": In(1),
             "sums": In(data.ArrayLayout(signed(40), width)),
             "aux": In(data.ArrayLayout(signed(16), width)),
             "enable": In(width),
@@ -102,14 +103,18 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
     def elaborate(self, platform: object) -> Module:
         m = Module()
         control = self._control(m)
-        valid = delay(m, self.valid, PRODUCT_CYCLES, name="valid", reset_less=False)
+        presented = [self.valid]
+        for cycle in range(RESULT_CYCLES):
+            stage = Signal(name=f"presented_{cycle + 1}")
+            m.d.sync += stage.eq(presented[-1])
+            presented.append(stage)
+        occupied = self.ahead | Cat(presented[: RESULT_CYCLES - 1]).any()
         m.submodules.random = random = RandomState(self.group)
         m.d.comb += [
-            random.advance.eq(valid & control.update),
+            random.advance.eq(presented[PRODUCT_CYCLES] & control.update),
             random.seed_load.eq(self.seed_load),
             random.seed.eq(self.seed),
         ]
-        results_valid = delay(m, valid, RESULT_CYCLES - PRODUCT_CYCLES, name="late_valid", reset_less=False)
         enable = delay(m, self.enable, RESULT_CYCLES, name="enable")
         tables = activation_tables(self.config.activation_entries)
         ports = []
@@ -119,9 +124,12 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
             ports += [memory.read_port(), memory.read_port()][: self.width - pair]
         clipped = []
         for index in range(self.width):
-            m.submodules[f"lane_{index}"] = lane = Lane(self.config.activation_entries)
+            lane = Lane(self.config.activation_entries)
+            m.submodules[f"enable_{index}"] = enable_copy = RegisterCopy(1)
+            m.submodules[f"lane_{index}"] = EnableInserter(enable_copy.q)(lane)
             port = ports[index]
             m.d.comb += [
+                enable_copy.d.eq(occupied),
                 port.en.eq(1),
                 port.addr.eq(lane.table_address),
                 # A fabric register behind the block RAM, whose own output is slow.
@@ -132,8 +140,11 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
                 lane.random.eq(random.state.rotate_right(8 * index)[:16]),
                 self.results[index].eq(lane.result),
             ]
-            clipped.append(lane.clipped & enable[index] & results_valid)
-        m.d.comb += [self.results_valid.eq(results_valid), self.saturated.eq(sum(clipped[1:], start=clipped[0]))]
+            clipped.append(lane.clipped & enable[index] & presented[RESULT_CYCLES])
+        m.d.comb += [
+            self.results_valid.eq(presented[RESULT_CYCLES]),
+            self.saturated.eq(sum(clipped[1:], start=clipped[0])),
+        ]
         return m
 
     def _control(self, m: Module) -> "data.View[data.StructLayout]":

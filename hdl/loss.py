@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth import Cat, EnableInserter, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -243,11 +243,13 @@ class LossUnit(wiring.Component):
         config = self.config
         lanes = [LossLane(config.exponential_entries, config.max_classes) for _ in range(config.columns)]
         for first in range(0, config.columns, GROUP_LANES):
-            m.submodules[f"control_{first}"] = control = RegisterCopy(len(early))
-            m.d.comb += control.d.eq(early)
+            # The lanes stand still in instructions without a loss, which are most of the time.
+            active = self.kind != Loss.NONE
+            m.submodules[f"control_{first}"] = control = RegisterCopy(len(early) + 1)
+            m.d.comb += control.d.eq(Cat(early, active))
             for index in range(first, min(first + GROUP_LANES, config.columns)):
-                m.submodules[f"lane_{index}"] = lanes[index]
-                m.d.comb += [lanes[index].control.eq(control.q), lanes[index].arriving.eq(self.in_values[index])]
+                m.submodules[f"lane_{index}"] = EnableInserter(control.q[-1])(lanes[index])
+                m.d.comb += [lanes[index].control.eq(control.q[:-1]), lanes[index].arriving.eq(self.in_values[index])]
         for first in range(0, config.columns, 2):
             pair = range(first, min(first + 2, config.columns))
             word, depth = unsigned(16 * len(pair)), 2 * config.max_classes

@@ -4,6 +4,7 @@ import os
 import random
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import cocotb
@@ -132,8 +133,9 @@ class Driver:
         self.dut.seed_load.value = int(seed is not None)
         self.dut.seed.value = self.rng.getrandbits(32) if seed is None else seed
 
-    def present(self, vector: Vector, valid: bool) -> None:
+    def present(self, vector: Vector, valid: bool, ahead: bool) -> None:
         self.dut.valid.value = int(valid)
+        self.dut.ahead.value = int(ahead)
         self.dut.sums.value = pack(vector.sums, SUM_BITS)
         self.dut.aux.value = pack(vector.aux, WORD_BITS)
         self.dut.enable.value = vector.enable
@@ -185,12 +187,13 @@ class Bench:
     async def reset(self) -> None:
         self.driver.set(self.stimulus.setting())
         self.driver.seed(None)
-        self.driver.present(self.stimulus.vector(), valid=False)
+        self.driver.present(self.stimulus.vector(), valid=False, ahead=False)
         await self.clock.reset()
 
-    async def step(self, setting: Setting, vector: Vector | None = None) -> None:
-        """One cycle; without a vector, others that do not count are presented."""
-        self.driver.present(vector or self.stimulus.vector(), valid=vector is not None)
+    async def step(self, setting: Setting, vector: Vector | None = None, ahead: Vector | None = None) -> None:
+        """One cycle; without a vector, others that do not count are presented. ``ahead`` is the next one's."""
+        presented = vector or self.stimulus.vector()
+        self.driver.present(presented, valid=vector is not None, ahead=ahead is not None)
         await self.clock.settle()
         self.scoreboard.check(self.monitor.sample(self.cycle), self.cycle, setting)
         await self.clock.edge()
@@ -203,17 +206,19 @@ class Bench:
         self.driver.seed(seed)
         if seed is not None:
             self.model.restart(seed)
-        for _ in range(2):
-            await self.step(setting)
-            self.driver.seed(None)
         gap = rng.choice((0.0, 0.0, 0.3, 0.9))
-        for vector, (values, saturated) in zip(vectors, self.model.results(setting, vectors), strict=True):
+        timeline: list[Vector | None] = [None, None]
+        for vector in vectors:
             while rng.random() < gap:
-                await self.step(setting)
-            self.scoreboard.expected.append(Result(self.cycle + PostLanes.LATENCY, values, saturated))
-            await self.step(setting, vector)
-        for _ in range(PostLanes.LATENCY + 1):
-            await self.step(setting)
+                timeline += [None] * rng.choice((1, 1, 1, 2 * PostLanes.LATENCY))
+            timeline.append(vector)
+        timeline += [None] * (PostLanes.LATENCY + 1)
+        results = iter(self.model.results(setting, vectors))
+        for presented, ahead in pairwise([*timeline, None]):
+            if presented is not None:
+                self.scoreboard.expected.append(Result(self.cycle + PostLanes.LATENCY, *next(results)))
+            await self.step(setting, presented, ahead)
+            self.driver.seed(None)
         assert not self.scoreboard.expected, f"{setting}: {len(self.scoreboard.expected)} results are missing"
 
 
