@@ -37,6 +37,11 @@ class MemoryUse:
     block: bool
     cells: int
 
+    @property
+    def halves(self) -> int:
+        """Halves of the device's block RAMs."""
+        return HARD_BLOCK_HALVES[self.cell] * self.cells if self.block else 0
+
 
 def memory_uses(shapes: Iterable[MemoryShape], family: str) -> list[MemoryUse]:
     """The cells of each memory."""
@@ -96,3 +101,8 @@ def block_rams_available(device: Device) -> int:
 def multipliers_available(device: Device) -> int:
     """Multipliers that a design may use."""
     return int(device.multiplier.count * device.usable.multipliers)
+
+
+def logic(config: EngineConfig, family: str, link: Link = Link.ENDPOINT) -> tuple[int, int]:
+    """LUTs and flip-flops."""
+    return 200 * multipliers(config), 300 * multipliers(config)

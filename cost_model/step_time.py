@@ -48,7 +48,7 @@ def _loss_cycles(program: Sequence[Instruction], config: EngineConfig) -> int:
 
 @dataclass(frozen=True)
 class PushTime:
-    """Time of one push of a worker: weights in, ``batches`` local steps, weights out.
+    """Time of one push of a worker: weights in, ``steps`` local steps, weights out.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class PushTime:
         Seconds of each of these.
     """
 
-    batches: int
+    steps: int
     compute_seconds: float
     stream_seconds: float
     communication_seconds: float
@@ -165,30 +165,31 @@ class BoardStep:
         """Useful multiply-adds over multipliers x cycles."""
         return self.macs / (self.config.rows * self.config.columns * self.cycles)
 
-    def push(self, batches: int, resident: bool = False) -> PushTime:
-        """A push of ``batches`` batches.
+    def push(self, batches: int, epochs: int = 1) -> PushTime:
+        """A push of ``batches`` batches, walked ``epochs`` times, as the host does it.
 
-        With ``resident`` the samples are on the board already; otherwise they come while the engine works, one
-        batch ahead where there are two buffers, one after the other where there is only one.
+        Batches that all fit into the board's buffers are sent once, before the engine starts; others are sent, each
+        time, while the engine works on those before.
         """
-        compute = batches * self.batch_seconds
-        stream = 0.0 if resident else batches * self.stream_seconds
-        if not stream or self.lowered.layout.buffers < 2:
-            both = compute + stream
+        steps = batches * epochs
+        compute = steps * self.batch_seconds
+        if batches <= self.lowered.layout.buffers:
+            stream = batches * self.stream_seconds
+            both = stream + compute
         else:
-            first = self.stream_seconds
-            both = first + max(compute, (batches - 1) * self.stream_seconds + self.batch_seconds)
+            stream = steps * self.stream_seconds
+            both = max(self.stream_seconds + compute, stream + self.batch_seconds)
         program = self.lowered.training.instructions
-        loss = batches * _loss_cycles(program, self.config) / self.clock_hz
+        loss = steps * _loss_cycles(program, self.config) / self.clock_hz
         busy = {
             "array": compute - loss,
             "link": stream + self.communication_seconds,
             "loss": loss,
-            "memory": batches * memory_cycles(program) / self.clock_hz,
+            "memory": steps * memory_cycles(program) / self.clock_hz,
         }
         worst = max(BOTTLENECKS, key=lambda name: busy[name])
         total = both + self.communication_seconds
-        return PushTime(batches, compute, stream, self.communication_seconds, total, worst, busy)
+        return PushTime(steps, compute, stream, self.communication_seconds, total, worst, busy)
 
     @property
     def intensity(self) -> float:

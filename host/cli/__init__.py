@@ -6,23 +6,30 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from cost_model.board import BoardDescriptionError
+from cost_model.devices import DeviceError
 from cost_model.layout import DoesNotFit
+from cost_model.sizing import NothingFits, SizingError
 from cost_model.synthesis import ToolError
 from hdl.config import ConfigError
 from hdl.program import ProgramError
 from host.errors import HostError
 from host.link.errors import LinkError
 
-from . import bench, board, discover, generate, predict, train
+from . import bench, board, discover, generate, predict, size, train
 from .command import Command
 
 __all__ = ["main"]
 
-USER_ERRORS = (HostError, LinkError, ConfigError, ProgramError, DoesNotFit, ToolError, OSError)
+USER_ERRORS = (
+    HostError, LinkError, ConfigError, ProgramError, DoesNotFit, ToolError, OSError,
+    BoardDescriptionError, DeviceError, NothingFits, SizingError,
+)  # fmt: skip
 COMMANDS: tuple[Command, ...] = (
     train.COMMAND,
     predict.COMMAND,
     generate.COMMAND,
+    size.COMMAND,
     board.COMMAND,
     discover.COMMAND,
     bench.COMMAND,

@@ -1,0 +1,101 @@
+"""From the global network S_G to local networks S_L: the chain of ever smaller ones that a platform may be given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from .layout import pitch_words
+from .network import MAX_SIZE
+
+__all__ = ["GlobalNetwork", "LocalNetwork", "chain", "largest", "operand_words"]
+
+STEPS = 64
+MEASURED_RATIO = 0.25
+"""Share of the hidden neurons down to which local networks were seen to reach the accuracy of the global one: from
+there on the embedding shrinks first."""
+FEWEST_FEATURES = 8
+
+
+@dataclass(frozen=True)
+class GlobalNetwork:
+    """S_G: features, neurons of the hidden layers, classes."""
+
+    features: int
+    hidden: tuple[int, ...]
+    classes: int
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """All layers."""
+        return (self.features, *self.hidden, self.classes)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of one sample, forward, backward and gradient; errors stop before the input."""
+        return training_macs(self.sizes)
+
+
+@dataclass(frozen=True)
+class LocalNetwork:
+    """S_L: ``sizes`` of all layers, the first being the embedding; ``ratio`` is the share of the hidden neurons."""
+
+    sizes: tuple[int, ...]
+    ratio: float
+
+    @property
+    def embedding(self) -> int:
+        """Length l of the embedding."""
+        return self.sizes[0]
+
+    @property
+    def edges(self) -> int:
+        """Weights, biases not counted."""
+        return sum(inner * outer for inner, outer in pairwise(self.sizes))
+
+
+def training_macs(sizes: tuple[int, ...]) -> int:
+    """Multiply-adds of one sample: FORWARD and UPDATE of every layer, BACKWARD of all but the first."""
+    edges = [inner * outer for inner, outer in pairwise(sizes)]
+    return 3 * sum(edges) - edges[0]
+
+
+def chain(network: GlobalNetwork) -> list[LocalNetwork]:
+    """Local networks from the largest to the smallest, each in no layer larger than the one before.
+
+    First the share of the hidden neurons falls to `MEASURED_RATIO`, then the embedding to a 64th of the features, then
+    the share again.
+    """
+    shares = [(1.0, step / STEPS) for step in range(STEPS, int(STEPS * MEASURED_RATIO), -1)]
+    shares += [(step / STEPS, MEASURED_RATIO) for step in range(STEPS, 0, -1)]
+    shares += [(1 / STEPS, step / STEPS) for step in range(int(STEPS * MEASURED_RATIO) - 1, 0, -1)]
+    found: list[LocalNetwork] = []
+    for features_share, ratio in shares:
+        least = min(network.features, FEWEST_FEATURES)
+        embedding = min(MAX_SIZE, max(least, round(network.features * features_share)))
+        hidden = tuple(min(MAX_SIZE, max(1, round(size * ratio))) for size in network.hidden)
+        local = LocalNetwork((embedding, *hidden, network.classes), ratio if network.hidden else 1.0)
+        if not found or found[-1].sizes != local.sizes:
+            found.append(local)
+    return found
+
+
+def largest(candidates: list[LocalNetwork], fits: Callable[[LocalNetwork], bool]) -> int | None:
+    """Index of the first of a `chain` that fits; None where none does. What is smaller than what fits must fit."""
+    low, high = 0, len(candidates)
+    while low < high:
+        middle = (low + high) // 2
+        if fits(candidates[middle]):
+            high = middle
+        else:
+            low = middle + 1
+    return low if low < len(candidates) else None
+
+
+def operand_words(sizes: tuple[int, ...], batch: int, buffers: int, banks: int) -> tuple[int, int, int]:
+    """Words of the activation, weight and error memories that a `cost_model.layout.Layout` takes."""
+    hidden, classes = sizes[1:-1], sizes[-1]
+    activations = sum(pitch_words(size + 1, banks) for size in hidden) + pitch_words(classes, banks)
+    activations += buffers * pitch_words(sizes[0] + 1, banks)
+    weights = sum(outer * pitch_words(inner + 1, banks) for inner, outer in pairwise(sizes))
+    errors = sum(pitch_words(size, banks) for size in sizes[1:])
+    return batch * activations, weights, batch * errors
