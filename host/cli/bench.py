@@ -6,9 +6,6 @@ from dataclasses import asdict
 from tqdm import tqdm
 
 from hdl.config import EngineConfig
-from host.engine_bench import ARRAYS, NETWORKS, bench_engine
-from host.link_bench import PEERS, bench_host
-from host.timing_bench import bench_timing
 
 from .command import Command, Report
 
@@ -28,15 +25,22 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> Report:
     if arguments.what == "timing":
+        from host.timing_bench import bench_timing
+
         config = EngineConfig.load(arguments.config) if arguments.config else EngineConfig()
         return {"bench": "timing", **bench_timing(config, arguments.seed)}
     if arguments.what == "link":
         return {"bench": "link", **_run_link()}
+    # PyTorch takes seconds to import; the other commands do without it.
+    from host.engine_bench import ARRAYS, NETWORKS, bench_engine
+
     cases = tqdm(bench_engine(), total=len(ARRAYS) * len(NETWORKS), unit="case", desc="engine")
     return {"bench": "engine", "cases": [asdict(case) for case in cases]}
 
 
 def _run_link() -> Report:
+    from host.link_bench import PEERS, bench_host
+
     hosts = list(bench_host())
     return {
         **{f"host_gbps_{case.name}": case.best_gbps for case in hosts},
