@@ -15,13 +15,14 @@ from hdl.config import EngineConfig
 from hdl.link.protocol import MAX_PAYLOAD_WORDS
 from hdl.program import Space
 from host.errors import HostError
+from sim.board.errors import BoardBuildError, HarnessError
 from sim.board.memory_board import Fates, MemoryBoard
 from sim.board.server import listen
 
 from .link.session import Session
 from .link.udp import UdpTransport
 
-__all__ = ["CASES", "PEERS", "HostCase", "LinkBenchError", "bench_host"]
+__all__ = ["CASES", "PEERS", "HostCase", "LinkBenchError", "bench_host", "bench_rtl"]
 
 LOOPBACK = "127.0.0.1"
 SPACES = (Space.ACTIVATION, Space.WEIGHT, Space.ERROR)
@@ -32,6 +33,13 @@ CASES = {"clean": (0.0, 0.0), "1pct_loss": (0.01, 0.005), "5pct_loss": (0.05, 0.
 
 SECONDS_A_ROUND = 0.5
 SEED = 20170618
+
+RTL_CONFIG = EngineConfig(
+    rows=4, columns=4, activation_bank_words=2048, weight_bank_words=1024, error_bank_words=1024, max_layers=4
+)
+"""The engine behind the network: a small one, for the line does not know it."""
+
+RTL_PACKETS = 1000
 
 PEERS = {
     "IPbus, one board": (0.5, "https://ipbus.web.cern.ch/doc/user/html/performance.html"),
@@ -80,6 +88,25 @@ def bench_host(seconds_a_round: float = SECONDS_A_ROUND, rounds: int = ROUNDS) -
     for name, (loss, disorder) in CASES.items():
         with _memory_board(loss, disorder) as (connection, port):
             yield _measure(name, loss, disorder, connection, port, seconds_a_round, rounds)
+
+
+def bench_rtl() -> dict[str, float]:
+    """Payload bytes a byte time of a gigabit line, in the RTL of a whole board at GMII: the best there is is
+    1452 of 1538 (headers, checksums, preamble and gap are the rest).
+
+    Raises
+    ------
+    LinkBenchError
+        When the board cannot be built, loses a packet or does not answer.
+    """
+    # The gateware and its compiler are slow to import, and nothing else here needs them.
+    from sim.board.ethernet_rate import line_fractions
+
+    try:
+        found = line_fractions(RTL_CONFIG, RTL_PACKETS)
+    except (BoardBuildError, HarnessError) as error:
+        raise LinkBenchError(str(error)) from None
+    return {"rtl_rx_line_fraction": found.rx, "rtl_tx_line_fraction": found.tx}
 
 
 @contextmanager

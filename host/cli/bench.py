@@ -17,7 +17,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "what",
         choices=["engine", "timing", "link"],
         help="engine: efficiency of array and schedule, from counters of the RTL; timing: frequency of a routed engine"
-        "; link: goodput of the host on loopback",
+        "; link: payload at the RTL's line, goodput of the host on loopback",
     )
     parser.add_argument("--config", metavar="FILE", help="timing: engine to route (TOML; default: 8x8)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="timing: seed of the placer (default 1)")
@@ -39,10 +39,11 @@ def _run(arguments: argparse.Namespace) -> Report:
 
 
 def _run_link() -> Report:
-    from host.link_bench import PEERS, bench_host
+    from host.link_bench import PEERS, bench_host, bench_rtl
 
     hosts = list(bench_host())
     return {
+        **bench_rtl(),
         **{f"host_gbps_{case.name}": case.best_gbps for case in hosts},
         "host_cases": [asdict(case) for case in hosts],
         "peers": [{"name": name, "gbps": gbps, "source": source} for name, (gbps, source) in PEERS.items()],
@@ -54,7 +55,9 @@ def _describe(report: Report) -> str:
 
 
 def _describe_link(report: Report) -> str:
-    lines = [f"{'host on loopback':>40} {'Gb/s best':>9}   rounds"]
+    lines = [f"{'RTL at GMII, payload to it, of the line':>40} {report['rtl_rx_line_fraction']:>9.4f}"]
+    lines += [f"{'RTL at GMII, payload from it':>40} {report['rtl_tx_line_fraction']:>9.4f}"]
+    lines += [f"{'host on loopback':>40} {'Gb/s best':>9}   rounds"]
     for case in report["host_cases"]:
         fates = f"{100 * case['loss']:g} % lost, {100 * case['disorder']:g} % doubled and overtaken"
         rounds = " ".join(f"{speed:.2f}" for speed in case["rounds_gbps"])

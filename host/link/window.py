@@ -101,8 +101,8 @@ class SendWindow:
         return slot.parts
 
     def probe(self, now_s: float) -> list[list[Buffer]]:
-        """What to send when the time ran out: the next packet that the board expects and the newest one on the way, both
-        asking for an ACK.
+        """What to send when the time ran out: the next packet that the board expects and the newest one on the way,
+        both asking for an ACK.
 
         The board can always take the first of them. The answers tell which of the others are lost. They keep their
         place among the sendings, for an answer may also be a late one to their first sending, which says nothing of
