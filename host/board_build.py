@@ -1,0 +1,265 @@
+"""From a board and an engine to a bitstream: generate, synthesise, place and route, pack."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cost_model.board import BoardDescription
+from cost_model.devices import Device, load_device
+from cost_model.pin_file import pins_of
+from cost_model.resources import (
+    block_rams,
+    block_rams_available,
+    blocks_taken,
+    multipliers,
+    multipliers_available,
+)
+from cost_model.stage_cache import kept_stage
+from cost_model.synthesis import (
+    ROUTERS,
+    Routed,
+    pack_ecp5,
+    read_report,
+    route_ecp5,
+    route_options,
+    synthesis_script,
+    synthesise_ecp5,
+)
+from cost_model.tools import tool_version
+from hdl.board_top import BoardTop
+from hdl.config import EngineConfig
+from hdl.primitives import Target
+from hdl.verilog import to_verilog
+from host.errors import HostError
+from host.vendor_project import write_project
+from sim.board.build import cache_folder
+
+__all__ = ["BuildError", "BuildRequest", "build_board", "with_sync_hz"]
+
+TOP = "deep3"
+TARGETS = {"ecp5": Target.ECP5, "xilinx7": Target.XILINX, "virtex6": Target.VIRTEX6}
+Announce = Callable[[str], None]
+
+
+class BuildError(HostError):
+    """A design that cannot be built for a board."""
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What to build.
+
+    Attributes
+    ----------
+    board, config
+        For which board, which engine.
+    link
+        ``ethernet`` or ``uart``.
+    mac, ip, port
+        The board's addresses on an Ethernet.
+    seeds
+        Place and route is tried with seeds 1 to this; the best one is kept.
+    router
+        One of `cost_model.synthesis.ROUTERS`.
+    """
+
+    board: BoardDescription
+    config: EngineConfig
+    link: str
+    mac: str
+    ip: str
+    port: int
+    seeds: int = 1
+    router: str = ROUTERS[0]
+
+
+def build_board(request: BuildRequest, output: Path, announce: Announce) -> dict[str, Any]:
+    """Build, and leave ``deep3.v``, pins, ``deep3.bit`` and ``report.json`` in ``output``; for boards of other vendors
+    than Lattice the Verilog, pins and project script.
+
+    Slow stages are kept in the cache folder and looked up by a digest of their inputs and tools.
+
+    Parameters
+    ----------
+    announce
+        Told what begins and ends, a line each.
+
+    Returns
+    -------
+    dict
+        The report: cells, frequencies, critical path, files.
+
+    Raises
+    ------
+    BuildError
+        Where the board has no such link, or the engine does not fit it: before anything is run.
+    ToolError
+        When a tool fails or is missing.
+    """
+    device = load_device(request.board.device)
+    link = request.board.ethernet if request.link == "ethernet" else request.board.uart
+    if link is None:
+        raise BuildError(f"{request.board.name} has no {request.link}; use --link {_other(request.link)}")
+    prediction = _check_fit(request, device)
+    output.mkdir(parents=True, exist_ok=True)
+    started_s = time.perf_counter()
+    board = request.board
+    announce(f"generate {request.config.rows}x{request.config.columns} engine {request.config.digest} for {board.name}")
+    top = BoardTop(
+        request.config, board.clock, board.leds, link, mac=request.mac, ip=request.ip, port=request.port
+    )  # fmt: skip
+    source = to_verilog(top, TARGETS[board.family], TOP, top.ports)
+    pins = pins_of(board.pin_file.read_text(), board.pin_file.suffix, _names(top.ports))
+    (output / f"{TOP}.v").write_text(source)
+    (output / board.pins).write_text(pins)
+    report: dict[str, Any] = {
+        "board": board.key,
+        "part": board.part,
+        "link": request.link,
+        "digest": request.config.digest,
+        "rows": request.config.rows,
+        "columns": request.config.columns,
+        "sync_hz": board.clock.sync_hz,
+        "predicted": prediction,
+    }
+    if request.link == "ethernet":
+        report |= {"mac": request.mac, "ip": request.ip, "port": request.port}
+    if board.family != "ecp5":
+        report |= write_project(board, TOP, output)
+    else:
+        report |= _ecp5(request, source, pins, output, announce)
+    report["seconds"] = time.perf_counter() - started_s
+    (output / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    return report
+
+
+def _other(link: str) -> str:
+    return "uart" if link == "ethernet" else "ethernet"
+
+
+def _names(ports: list[Any]) -> set[str]:
+    return {port.name for port in ports}
+
+
+def _check_fit(request: BuildRequest, device: Device) -> dict[str, int]:
+    """Multipliers and block RAMs as predicted; refused where the device has fewer."""
+    config = request.config
+    wanted = {
+        "multipliers": (multipliers(config), multipliers_available(device), "fewer rows or columns"),
+        "block_rams": (
+            blocks_taken(block_rams(config, device.family)),
+            block_rams_available(device),
+            "smaller *_bank_words, label_words or accumulator_words",
+        ),
+    }
+    for name, (needed, there, remedy) in wanted.items():
+        if needed > there:
+            raise BuildError(
+                f"the {config.rows}x{config.columns} engine is too big for {request.board.name}: it needs {needed} "
+                f"{name.replace('_', ' ')}, {device.name} has {there}; give it {remedy}"
+            )
+    return {name: needed for name, (needed, _, _) in wanted.items()}
+
+
+def _ecp5(request: BuildRequest, source: str, pins: str, output: Path, announce: Announce) -> dict[str, Any]:
+    root = cache_folder() / "flow"
+    announce(f"synthesise with {tool_version('yosys')}")
+    started_s = time.perf_counter()
+    synthesis, known = kept_stage(
+        root,
+        "synthesis",
+        (source, synthesis_script(TOP), tool_version("yosys")),
+        lambda folder: _synthesise(source, folder),
+    )
+    cells = json.loads((synthesis / "cells.json").read_text())
+    announce(f"synthesised{_took(started_s, known)}")
+    routes = [_route(request, synthesis, seed, pins, announce) for seed in range(1, request.seeds + 1)]
+    best = max(routes, key=lambda route: route.routed.margin)
+    announce(f"pack the bitstream of seed {best.seed}")
+    pack_ecp5(best.folder, "chip.config", f"{TOP}.bit")
+    shutil.copyfile(best.folder / f"{TOP}.bit", output / f"{TOP}.bit")
+    clocks = _clock_names(request.board, best.routed)
+    return {
+        "cells": cells,
+        "utilisation": {name: used for name, used in best.routed.utilisation.items() if used[0]},
+        "clocks": clocks,
+        "fmax_hz": best.routed.fmax_hz,
+        "meets_timing": best.routed.margin >= 1,
+        "critical_path": best.routed.critical_path,
+        "seed": best.seed,
+        "seeds": {str(route.seed): _clock_names(request.board, route.routed) for route in routes},
+        "router": request.router,
+        "tools": {name: tool_version(name) for name in ("yosys", "nextpnr-ecp5")},
+        "bitstream": str(output / f"{TOP}.bit"),
+    }
+
+
+def _synthesise(source: str, folder: Path) -> None:
+    netlist = synthesise_ecp5(source, TOP, folder)
+    (folder / "cells.json").write_text(json.dumps(netlist.cells))
+
+
+@dataclass(frozen=True)
+class _Route:
+    seed: int
+    routed: Routed
+    folder: Path
+
+
+def _route(request: BuildRequest, synthesis: Path, seed: int, pins: str, announce: Announce) -> _Route:
+    board = request.board
+    options = (board.part, int(board.speed_grade), board.package, float(board.clock.sync_hz))
+    announce(f"place and route with {request.router}, seed {seed} of {request.seeds}")
+    started_s = time.perf_counter()
+
+    def make(folder: Path) -> None:
+        (folder / board.pins).write_text(pins)
+        # The packaged tools see only what is below the folder they run in.
+        local = folder / f"{TOP}.json"
+        local.hardlink_to(synthesis / f"{TOP}.json")
+        (folder / "out").mkdir()
+        route_ecp5(local, *options, seed, request.router, board.pins, "out")
+        local.unlink()
+
+    folder, known = kept_stage(
+        synthesis.parent,
+        "route",
+        (
+            synthesis.name, pins, *route_options(*options, seed, request.router, board.pins),
+            tool_version("nextpnr-ecp5"),
+        ),
+        make,
+    )  # fmt: skip
+    routed = read_report(folder / "out" / "report.json")
+    figures = ", ".join(
+        f"{name} {achieved / 1e6:.1f} of {wanted / 1e6:.0f} MHz"
+        for name, (achieved, wanted) in _clock_names(board, routed).items()
+    )
+    announce(f"seed {seed}{_took(started_s, known)}: {figures}")
+    return _Route(seed, routed, folder / "out")
+
+
+def _took(started_s: float, known: bool) -> str:
+    return " (kept from before)" if known else f" in {time.perf_counter() - started_s:.0f} s"
+
+
+def _clock_names(board: BoardDescription, routed: Routed) -> dict[str, tuple[float, float]]:
+    """Clocks by domain: nets have the name of whichever signal synthesis kept."""
+    return {_domain(board, net, clock[1]): clock for net, clock in routed.clocks.items()}
+
+
+def _domain(board: BoardDescription, net: str, wanted_hz: float) -> str:
+    for domain in ("eth_rx", "eth_tx"):
+        if f"{domain}_clk" in net:
+            return domain
+    near = abs(wanted_hz - board.clock.sync_hz) < 0.01 * board.clock.sync_hz
+    return "sync" if near else net.removeprefix("$glbnet$").removesuffix("$TRELLIS_IO_IN")
+
+
+def with_sync_hz(board: BoardDescription, sync_hz: int) -> BoardDescription:
+    """The board with another frequency of ``sync``."""
+    return replace(board, clock=replace(board.clock, sync_hz=sync_hz))

@@ -1,0 +1,95 @@
+"""``deep3 build``: the bitstream of a board."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from cost_model.board import board_names, load_board
+from cost_model.synthesis import ROUTERS
+from hdl.config import EngineConfig
+from hdl.link.protocol import UDP_PORT
+from host.board_build import BuildError, BuildRequest, build_board, with_sync_hz
+from host.timing_words import critical_path_words, timing_table
+
+from .command import Command, Report
+
+__all__ = ["COMMAND"]
+
+DEFAULT_IP = "192.168.1.50"
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--board", required=True, metavar="B", help=f"one of {', '.join(board_names())}")
+    parser.add_argument("--config", metavar="FILE", help="engine (TOML; default: the one in the board's description)")
+    parser.add_argument(
+        "--link", choices=["ethernet", "uart"], default="ethernet", help="the port that packets take (default ethernet)"
+    )
+    parser.add_argument("--ip", default=DEFAULT_IP, metavar="A", help=f"address of the board (default {DEFAULT_IP})")
+    parser.add_argument("--port", type=int, default=UDP_PORT, metavar="N", help=f"its UDP port (default {UDP_PORT})")
+    parser.add_argument("--mac", metavar="M", help="its Ethernet address (default: 02:d3 and the four bytes of --ip)")
+    parser.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="seeds of place and route; the best is kept (default 1)"
+    )
+    parser.add_argument("--router", choices=ROUTERS, default=ROUTERS[0], help=f"of nextpnr (default {ROUTERS[0]})")
+    parser.add_argument("--sync-mhz", type=float, metavar="F", help="clock of engine and stack (default: the board's)")
+    parser.add_argument("--output", metavar="DIR", help="where the results go (default: bitstreams/BOARD)")
+
+
+def _run(arguments: argparse.Namespace) -> Report:
+    board = load_board(arguments.board)
+    if not 1 <= arguments.seeds <= 100:
+        raise BuildError(f"seeds must be between 1 and 100, not {arguments.seeds}")
+    if arguments.sync_mhz is not None:
+        if not 10 <= arguments.sync_mhz <= 400:
+            raise BuildError(f"sync-mhz must be between 10 and 400, not {arguments.sync_mhz}")
+        board = with_sync_hz(board, round(arguments.sync_mhz * 1e6))
+    request = BuildRequest(
+        board=board,
+        config=EngineConfig.load(arguments.config) if arguments.config else board.engine,
+        link=arguments.link,
+        mac=arguments.mac or _mac(arguments.ip),
+        ip=arguments.ip,
+        port=arguments.port,
+        seeds=arguments.seeds,
+        router=arguments.router,
+    )
+    started_s = time.perf_counter()
+
+    def announce(text: str) -> None:
+        print(f"deep3: {time.perf_counter() - started_s:6.0f} s  {text}", file=sys.stderr, flush=True)
+
+    try:
+        return build_board(request, Path(arguments.output or Path("bitstreams") / board.key), announce)
+    except ValueError as error:
+        # Addresses and clocks are judged where they are used.
+        raise BuildError(str(error)) from None
+
+
+def _mac(ip: str) -> str:
+    """An address of the locally administered kind that no two boards of one network share."""
+    parts = ip.split(".")
+    if len(parts) != 4 or not all(part.isdecimal() and int(part) < 256 for part in parts):
+        raise BuildError(f"ip must be the IPv4 address of one station, like {DEFAULT_IP}, not {ip!r}")
+    return ":".join(["02", "d3", *(f"{int(part):02x}" for part in parts)])
+
+
+def _describe(report: Report) -> str:
+    engine = f"{report['rows']}x{report['columns']} engine {report['digest']}"
+    head = f"{report['board']} ({report['part']}), {engine}, {report['link']}"
+    if "command" in report:
+        return f"{head}\nno open tool places and routes this part; run: {report['command']}"
+    lines = [head, *timing_table(report), critical_path_words(report["critical_path"])]
+    missed = "does not meet timing; try more --seeds, a lower --sync-mhz or a smaller engine"
+    return "\n".join([*lines, f"{report['bitstream']}: {'meets timing' if report['meets_timing'] else missed}"])
+
+
+COMMAND = Command(
+    name="build",
+    summary="Make the bitstream of a board, or the project for its vendor's tools.",
+    example="deep3 build --board ecpix5-85f --seeds 4",
+    add_arguments=_add_arguments,
+    run=_run,
+    describe=_describe,
+)
+"""The subcommand."""
