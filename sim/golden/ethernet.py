@@ -133,7 +133,7 @@ def with_fcs(frame: bytes) -> bytes:
 def internet_checksum(data: bytes) -> int:
     """Complement of the ones' complement sum of big-endian words (RFC 1071); 0 over data whose checksum is right."""
     padded = data + b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f">{len(padded) // 2}H", padded))
+    total: int = sum(struct.unpack(f">{len(padded) // 2}H", padded))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total ^ 0xFFFF

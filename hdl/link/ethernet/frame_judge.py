@@ -139,7 +139,7 @@ class FrameJudge(wiring.Component):
         whole = Signal()
         m.d.sync += whole.eq(stored & headed & (behind == FCS_BYTES))
         with m.If(self._end):
-            m.d.sync += [counting.eq(0), stored.eq(0), behind.eq(0)]
+            m.d.sync += [counting.eq(0), last.eq(0), stored.eq(0), behind.eq(0)]
         return whole
 
     def _checksums(self, m: Module, udp: Signal) -> tuple[Signal, Signal, Signal]:

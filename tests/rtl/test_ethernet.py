@@ -1,0 +1,41 @@
+"""Network stack: RTL against golden twin, on lines good and bad."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from hdl.link.ethernet.ethernet_link import EthernetLink
+from hdl.link.ethernet.station import Station
+from sim.bench.runner import run_bench
+
+STATION = Station("02:d3:12:34:56:78", "192.168.1.50", 54321)
+
+
+def run(module: str, seed: int, periods_ps: tuple[int, int, int], byte_cycles: int, cases: int) -> None:
+    link = EthernetLink(STATION.mac, STATION.ip, STATION.port)
+    run_bench(
+        link, module, seed=seed, station=json.dumps(asdict(STATION)), periods_ps=json.dumps(periods_ps),
+        byte_cycles=byte_cycles, cases=cases,
+    )  # fmt: skip
+
+
+GIGABIT = [
+    pytest.param((8000, 8000, 8000), id="one frequency"),
+    pytest.param((8002, 7998, 8000), id="slow by more than crystals differ"),
+    pytest.param((6660, 8000, 8000), id="150 MHz"),
+]
+
+
+@pytest.mark.parametrize("periods_ps", GIGABIT)
+def test_any_traffic(periods_ps: tuple[int, int, int]) -> None:
+    run("sim.bench.ethernet", 1, periods_ps, byte_cycles=1, cases=25)
+
+
+@pytest.mark.parametrize("periods_ps", GIGABIT)
+def test_full_load(periods_ps: tuple[int, int, int]) -> None:
+    run("sim.bench.ethernet_load", 2, periods_ps, byte_cycles=1, cases=1)
+
+
+def test_any_traffic_at_100_megabit() -> None:
+    run("sim.bench.ethernet", 3, (8000, 40000, 40000), byte_cycles=2, cases=12)
