@@ -9,6 +9,7 @@ from typing import NoReturn
 from cost_model.board import BoardDescriptionError
 from cost_model.devices import DeviceError
 from cost_model.layout import DoesNotFit
+from cost_model.profile import ProfileError
 from cost_model.sizing import NothingFits, SizingError
 from cost_model.synthesis import ToolError
 from hdl.config import ConfigError
@@ -16,20 +17,21 @@ from hdl.program import ProgramError
 from host.errors import HostError
 from host.link.errors import LinkError
 
-from . import bench, board, build, discover, generate, predict, program, size, train
+from . import bench, board, build, discover, generate, predict, profile, program, size, train
 from .command import Command
 
 __all__ = ["main"]
 
 USER_ERRORS = (
     HostError, LinkError, ConfigError, ProgramError, DoesNotFit, ToolError, OSError,
-    BoardDescriptionError, DeviceError, NothingFits, SizingError,
+    BoardDescriptionError, DeviceError, NothingFits, ProfileError, SizingError,
 )  # fmt: skip
 COMMANDS: tuple[Command, ...] = (
     train.COMMAND,
     predict.COMMAND,
     generate.COMMAND,
     size.COMMAND,
+    profile.COMMAND,
     build.COMMAND,
     program.COMMAND,
     board.COMMAND,
