@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -103,8 +104,17 @@ class Profile:
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, path: Path, fingerprint: dict[str, str], force: bool = False) -> "Profile":
+    def load(cls, path: Path, fingerprint: Callable[[str], dict[str, str]], force: bool = False) -> "Profile":
         """Read a profile of this machine, or with ``force`` of any.
+
+        Parameters
+        ----------
+        path
+            File of `save`.
+        fingerprint
+            Gives that of a device of this machine.
+        force
+            Also of another machine.
 
         Raises
         ------
@@ -128,11 +138,12 @@ class Profile:
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ProfileError(f"{path}: not a profile ({error}); take one with deep3 profile") from None
-        differing = [key for key, value in fingerprint.items() if profile.fingerprint.get(key) != value]
+        here = fingerprint(profile.device)
+        differing = [key for key, value in here.items() if profile.fingerprint.get(key) != value]
         if differing and not force:
             key = differing[0]
             raise ProfileError(
-                f"{path}: taken on another machine: {key} is {fingerprint[key]!r} here,"
+                f"{path}: taken on another machine: {key} is {here[key]!r} here,"
                 f" {profile.fingerprint.get(key)!r} there; take one here with deep3 profile, or use --force"
             )
         return profile

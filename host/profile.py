@@ -60,7 +60,7 @@ def fingerprint(device: str) -> dict[str, str]:
         "system": platform.platform(terse=True),
     }
     if device == "cuda":
-        parts["gpu"] = torch.cuda.get_device_name()
+        parts["gpu"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     return parts
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from cost_model.board import load_board
+from cost_model.profile import Profile
 from cost_model.resources import memories, memory_uses
 from cost_model.sizing import (
     BUFFERS,
@@ -13,8 +14,9 @@ from cost_model.sizing import (
     pareto_front,
     size,
 )
+from cost_model.worker_sizing import size_workers
 
-__all__ = ["memory_map", "size_report"]
+__all__ = ["memory_map", "size_report", "worker_report"]
 
 
 def size_report(task: Task, board_name: str) -> tuple[dict[str, Any], list[Design]]:
@@ -59,6 +61,43 @@ def size_report(task: Task, board_name: str) -> tuple[dict[str, Any], list[Desig
         "pareto_front": [_point(design) for design in pareto_front(designs)],
     }
     return report, designs
+
+
+def worker_report(task: Task, profile: Profile) -> dict[str, Any]:
+    """The report of a local network for CPU or CUDA workers.
+
+    Raises
+    ------
+    NothingFits
+        When none fits, or a limit is exceeded.
+    """
+    design = size_workers(task, profile)
+    costs = design.costs
+    return {
+        "device": profile.device,
+        "objective": task.objective,
+        "batch": task.batch,
+        "samples": task.samples,
+        "global_network": list(task.network.sizes),
+        "local_network": list(design.local.sizes),
+        "hidden_ratio": design.local.ratio,
+        "n_push": design.n_push,
+        "workers": design.workers,
+        "memory_bytes": {"used": costs.memory_bytes, "there": profile.memory_bytes, "origin": "modelled"},
+        "time": {
+            "forward_seconds": costs.forward_seconds,
+            "backward_seconds": costs.backward_seconds,
+            "communication_seconds": costs.communication_seconds,
+            "iteration_seconds": design.iteration_seconds,
+            "epoch_seconds": design.epoch_seconds,
+            "origin": "measured coefficients",
+        },
+        "energy": {
+            "watts_at_work": profile.watts,
+            "epoch_joules": design.epoch_joules,
+            "origin": profile.watts_origin,
+        },
+    }
 
 
 def memory_map(design: Design) -> list[dict[str, Any]]:

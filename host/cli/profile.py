@@ -24,7 +24,7 @@ def _run(arguments: argparse.Namespace) -> Report:
 
     if arguments.show:
         path = Path(arguments.show)
-        profile = Profile.load(path, fingerprint(arguments.device), arguments.force)
+        profile = Profile.load(path, fingerprint, arguments.force)
     else:
         profile = profile_machine(arguments.device, arguments.seed)
         path = Path(arguments.output) if arguments.output else default_path(arguments.device)

@@ -12,7 +12,10 @@ __all__ = ["COMMAND"]
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--board", required=True, metavar="BOARD", help="a folder of constraints/")
+    platform = parser.add_mutually_exclusive_group(required=True)
+    platform.add_argument("--board", metavar="BOARD", help="a folder of constraints/")
+    platform.add_argument("--profile", metavar="FILE", help="CPU or CUDA workers as deep3 profile measured them")
+    parser.add_argument("--force", action="store_true", help="with --profile: also one of another machine")
     parser.add_argument("--features", type=int, required=True, metavar="N", help="features of a sample")
     parser.add_argument("--hidden", type=_sizes, required=True, metavar="N,N", help="neurons of each hidden layer")
     parser.add_argument("--classes", type=int, required=True, metavar="N", help="classes")
@@ -45,6 +48,8 @@ def _run(arguments: argparse.Namespace) -> Report:
         limits=Limits(arguments.max_seconds, arguments.max_joules, arguments.max_block_rams),
         workers=arguments.workers,
     )
+    if arguments.profile:
+        return _run_workers(task, arguments)
     report, designs = size_report(task, arguments.board)
     if arguments.output:
         Path(arguments.output).write_text(report["engine"], encoding="utf-8")
@@ -56,7 +61,34 @@ def _run(arguments: argparse.Namespace) -> Report:
     return report
 
 
+def _run_workers(task: Task, arguments: argparse.Namespace) -> Report:
+    # PyTorch, whose version a profile names, takes seconds to import; boards do without it.
+    from cost_model.profile import Profile
+    from host.profile import fingerprint
+    from host.sizing import worker_report
+
+    profile = Profile.load(Path(arguments.profile), fingerprint, arguments.force)
+    return worker_report(task, profile)
+
+
+def _describe_workers(report: Report) -> str:
+    time, memory = report["time"], report["memory_bytes"]
+    rows = [
+        ("local network", f"{_dashed(report['local_network'])} of {_dashed(report['global_network'])}"),
+        ("fast memory", f"{memory['used']} of {memory['there']} bytes (modelled)"),
+        ("workers, batches a push", f"{report['workers']}, {report['n_push']} of {report['batch']} samples"),
+        ("a batch forward", f"{1e6 * time['forward_seconds']:.0f} us"),
+        ("and backward", f"{1e6 * time['backward_seconds']:.0f} us"),
+        ("weights, one way", f"{1e6 * time['communication_seconds']:.0f} us"),
+        ("an epoch's work", f"{time['epoch_seconds']:.3g} s, {report['energy']['epoch_joules']:.3g} J"
+         f" ({report['energy']['origin']})"),
+    ]  # fmt: skip
+    return "\n".join([f"{report['device']} workers", *(f"  {name:<24} {text}" for name, text in rows)])
+
+
 def _describe(report: Report) -> str:
+    if "board" not in report:
+        return _describe_workers(report)
     resources, time, energy = report["resources"], report["time"], report["energy"]
     engine = dict(line.split(" = ") for line in report["engine"].splitlines() if " = " in line)
     embedding = report["embedding"]
