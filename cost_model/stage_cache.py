@@ -21,8 +21,8 @@ def kept_stage(root: Path, name: str, made_from: Iterable[str], make: Callable[[
     made_from
         All that the results depend on, tools included.
     make
-        Fills an empty folder; it appears under its name only when all of it is done. After a failure what there is
-        can be looked at in ``NAME.failed``.
+        Fills an empty folder, which gets its name only when all of it is done. After a failure what there is can be
+        looked at until the stage is tried again.
 
     Returns
     -------
@@ -33,19 +33,29 @@ def kept_stage(root: Path, name: str, made_from: Iterable[str], make: Callable[[
     folder = root / f"{name}-{key}"
     if folder.exists():
         return folder, True
+    for left in root.glob(f"{name}-{key}.*"):
+        if not _alive(int(left.suffix[1:])):
+            shutil.rmtree(left, ignore_errors=True)
     unfinished = root / f"{name}-{key}.{os.getpid()}"
-    failed = root / f"{name}.failed"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
+    make(unfinished)
     try:
-        make(unfinished)
         unfinished.rename(folder)
     except OSError:
         # Another process may have been faster.
         if not folder.exists():
             raise
-    finally:
-        if unfinished.exists():
-            shutil.rmtree(failed, ignore_errors=True)
-            unfinished.rename(failed)
+        shutil.rmtree(unfinished)
     return folder, False
+
+
+def _alive(process: int) -> bool:
+    """Whether another process that may be at work on the same stage still runs."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()

@@ -12,6 +12,7 @@ from cost_model.board import BoardDescription
 from cost_model.devices import Device, load_device
 from cost_model.pin_file import pins_of
 from cost_model.resources import (
+    Link,
     block_rams,
     block_rams_available,
     blocks_taken,
@@ -31,6 +32,7 @@ from cost_model.synthesis import (
 )
 from cost_model.tools import tool_version
 from hdl.board_top import BoardTop
+from hdl.clocking import ClockError, ClockOutput, pll_settings
 from hdl.config import EngineConfig
 from hdl.primitives import Target
 from hdl.verilog import to_verilog
@@ -105,9 +107,13 @@ def build_board(request: BuildRequest, output: Path, announce: Announce) -> dict
     if link is None:
         raise BuildError(f"{request.board.name} has no {request.link}; use --link {_other(request.link)}")
     prediction = _check_fit(request, device)
+    board = request.board
+    try:
+        pll_settings(board.clock.input_hz, (ClockOutput(board.clock.sync_hz),), TARGETS[board.family])
+    except ClockError as error:
+        raise BuildError(f"{board.name}: {error}") from None
     output.mkdir(parents=True, exist_ok=True)
     started_s = time.perf_counter()
-    board = request.board
     announce(f"generate {request.config.rows}x{request.config.columns} engine {request.config.digest} for {board.name}")
     top = BoardTop(
         request.config, board.clock, board.leds, link, mac=request.mac, ip=request.ip, port=request.port
@@ -151,7 +157,7 @@ def _check_fit(request: BuildRequest, device: Device) -> dict[str, int]:
     wanted = {
         "multipliers": (multipliers(config), multipliers_available(device), "fewer rows or columns"),
         "block_rams": (
-            blocks_taken(block_rams(config, device.family)),
+            blocks_taken(block_rams(config, device.family, Link(request.link))),
             block_rams_available(device),
             "smaller *_bank_words, label_words or accumulator_words",
         ),

@@ -3,11 +3,13 @@
 import argparse
 import sys
 import time
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from cost_model.board import board_names, load_board
 from cost_model.synthesis import ROUTERS
 from hdl.config import EngineConfig
+from hdl.link.ethernet.station import Station
 from hdl.link.protocol import UDP_PORT
 from host.board_build import BuildError, BuildRequest, build_board, with_sync_hz
 from host.timing_words import critical_path_words, timing_table
@@ -44,13 +46,14 @@ def _run(arguments: argparse.Namespace) -> Report:
         if not 10 <= arguments.sync_mhz <= 400:
             raise BuildError(f"sync-mhz must be between 10 and 400, not {arguments.sync_mhz}")
         board = with_sync_hz(board, round(arguments.sync_mhz * 1e6))
+    station = _station(arguments)
     request = BuildRequest(
         board=board,
         config=EngineConfig.load(arguments.config) if arguments.config else board.engine,
         link=arguments.link,
-        mac=arguments.mac or _mac(arguments.ip),
-        ip=arguments.ip,
-        port=arguments.port,
+        mac=station.mac,
+        ip=station.ip,
+        port=station.port,
         seeds=arguments.seeds,
         router=arguments.router,
     )
@@ -59,19 +62,20 @@ def _run(arguments: argparse.Namespace) -> Report:
     def announce(text: str) -> None:
         print(f"deep3: {time.perf_counter() - started_s:6.0f} s  {text}", file=sys.stderr, flush=True)
 
+    return build_board(request, Path(arguments.output or Path("bitstreams") / board.key), announce)
+
+
+def _station(arguments: argparse.Namespace) -> Station:
     try:
-        return build_board(request, Path(arguments.output or Path("bitstreams") / board.key), announce)
+        four_bytes = IPv4Address(arguments.ip).packed
+    except ValueError:
+        four_bytes = bytes(4)
+    # Locally administered, and no two boards of one network share it.
+    default_mac = (b"\x02\xd3" + four_bytes).hex(":")
+    try:
+        return Station(arguments.mac or default_mac, arguments.ip, arguments.port)
     except ValueError as error:
-        # Addresses and clocks are judged where they are used.
         raise BuildError(str(error)) from None
-
-
-def _mac(ip: str) -> str:
-    """An address of the locally administered kind that no two boards of one network share."""
-    parts = ip.split(".")
-    if len(parts) != 4 or not all(part.isdecimal() and int(part) < 256 for part in parts):
-        raise BuildError(f"ip must be the IPv4 address of one station, like {DEFAULT_IP}, not {ip!r}")
-    return ":".join(["02", "d3", *(f"{int(part):02x}" for part in parts)])
 
 
 def _describe(report: Report) -> str:

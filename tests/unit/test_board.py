@@ -58,10 +58,8 @@ def test_an_unknown_board_is_refused(name: str, message: str) -> None:
             "[engine]\n", "[power]\nidle_watts = -1\n[engine]\n",
             "b: [power] idle_watts must be a number of at least 0, not -1",
         ),
-        (
-            "[clock]", "[clock",
-            "b: not valid TOML: Expected ']' at the end of a table declaration (at line 11, column 7)",
-        ),
+        ("name = ", "name ", "b: not valid TOML: Expected '=' after a key in a key/value pair (at line 1, column 6)"),
+        ('programmer = ["-b", "ecpix5"]', "programmer = 3", "b: programmer must be a list of strings, not 3"),
     ],
 )  # fmt: skip
 def test_a_bad_description_is_one_line(old: str, new: str, message: str) -> None:
