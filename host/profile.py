@@ -22,7 +22,7 @@ from .errors import HostError
 from .power import watts_at_work
 from .profile_operations import Timer, measure_link, measure_operations
 
-__all__ = ["DEVICES", "ProfilingError", "default_path", "fingerprint", "profile_machine"]
+__all__ = ["DEVICES", "ProfilingError", "default_path", "fingerprint", "fitted", "profile_machine"]
 
 DEVICES = ("cpu", "cuda")
 THREADS = 1
@@ -100,7 +100,7 @@ def _profile(device: str, seed: int) -> Profile:
     seconds = timer.seconds([*steps, *passes])
     whole = [value / BATCHES for value in seconds[: len(cases)]]
     forward = seconds[len(cases) :]
-    fit = StepFit(_fitted(FIT, forward), _fitted(FIT, whole[: len(FIT)]))
+    fit = StepFit(fitted(FIT, forward), fitted(FIT, whole[: len(FIT)]))
     predicted = [fit.seconds(sizes, batch) for sizes, batch in HELD_OUT]
     latency, rate = measure_link()
     watts = watts_at_work(device, steps[len(FIT) - 1])
@@ -117,7 +117,7 @@ def _profile(device: str, seed: int) -> Profile:
     )
 
 
-def _fitted(cases: tuple[tuple[tuple[int, ...], int], ...], seconds: list[float]) -> tuple[float, ...]:
+def fitted(cases: tuple[tuple[tuple[int, ...], int], ...], seconds: list[float]) -> tuple[float, ...]:
     """Coefficients of `step_features`, none negative, with the least squares of relative errors."""
     rows = np.array([step_features(sizes, batch) for sizes, batch in cases])
     scale = rows.max(axis=0)
