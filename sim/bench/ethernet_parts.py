@@ -38,6 +38,7 @@ class Scoreboard:
         self.dropped: Counter[str] = Counter()
         self.counted: Counter[str] = Counter()
         self.missing = 0
+        self.missing_replies = 0
 
     def expect(self, arrival: Arrival) -> None:
         received = arrival.received
@@ -59,8 +60,9 @@ class Scoreboard:
 
     def frame(self, frame: bytes) -> None:
         """A frame left the board."""
-        if self.replies and frame == self.replies[0]:
-            self.replies.popleft()
+        if frame in self.replies:
+            while self.replies.popleft() != frame:
+                self.missing_replies += 1
             return
         while self.answers:
             if frame == self.answers.popleft():
@@ -75,7 +77,8 @@ class Scoreboard:
     def check(self) -> None:
         """Everything due was seen, everything lost was counted."""
         missing = self.missing + len(self.packets) + len(self.answers)
-        assert not self.replies, f"{len(self.replies)} replies of the endpoint did not leave"
+        missing_replies = len(self.replies) + self.missing_replies
+        assert not missing_replies, f"{missing_replies} replies of the endpoint did not leave"
         assert missing == self.counted["room"], f"{missing} frames are missing, {self.counted['room']} had no room"
         expected = self.dropped | Counter(room=self.counted["room"])
         assert self.counted == expected, f"dropped are {dict(self.counted)}, the twin's are {dict(expected)}"
