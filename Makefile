@@ -1,10 +1,11 @@
-# Targets: demo (first thing to try), test, verify, lint, clean. Set-up happens by itself on first use.
+# Targets: demo (first thing to try), test, verify, fuzz (FUZZ_SECONDS=3600), lint, clean. Set-up happens by itself on first use.
 
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := hdl cost_model sim host
+FUZZ_SECONDS ?= 3600
 
-.PHONY: demo test verify lint setup clean
+.PHONY: demo test verify fuzz lint setup clean
 
 demo: setup
 	$(BIN)/deep3 train digits --hidden 64,32 --worker cpu:1 --worker virtual:1 --epochs 40 --deterministic --reference
@@ -14,6 +15,9 @@ test: lint
 
 verify: setup
 	$(BIN)/python -m pytest -m verify --durations=0
+
+fuzz: setup
+	PYTHONPATH=tests:tests/unit $(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
 
 lint: setup
 	$(BIN)/ruff check .

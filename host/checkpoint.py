@@ -75,12 +75,13 @@ class Checkpoint:
         arrays = read_npz(path)
         if "version" not in arrays:
             raise CheckpointError(f"{path}: not a checkpoint of deep3")
-        if int(arrays["version"]) != VERSION:
-            raise CheckpointError(f"{path}: version must be {VERSION}, not {int(arrays['version'])}; train again")
+        if arrays["version"].tolist() != VERSION:
+            raise CheckpointError(f"{path}: version must be {VERSION}, not {arrays['version'].tolist()!r}; train again")
         try:
             return cls._from_arrays(arrays)
-        except (KeyError, ValueError) as error:
-            raise CheckpointError(f"{path}: damaged checkpoint: {error}") from None
+        except (HostError, KeyError, ValueError, TypeError, OverflowError, IndexError) as error:
+            reason = " ".join(str(error).split())
+            raise CheckpointError(f"{path}: damaged checkpoint: {reason}") from None
 
     @classmethod
     def _from_arrays(cls, arrays: "dict[str, NDArray[np.generic]]") -> "Checkpoint":

@@ -67,15 +67,20 @@ def _parse(text: str) -> tuple[str, str, int]:
     if kind == "board":
         place = argument if ":" in argument else f"{argument}:{UDP_PORT}"
         host, _, port = place.rpartition(":")
-        if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
+        if not host or not _is_number(port, 65535):
             raise BackendError(f"worker board must be board:HOST[:PORT] with a port between 1 and 65535, not {text!r}")
         return kind, place, 1
     if kind not in COUNTED:
         places = "board:HOST[:PORT] or serial:PORT[:BAUD]"
         raise BackendError(f"worker must be one of {', '.join(COUNTED)}, {places}, not {text!r}")
-    if ":" in text and not (argument.isdecimal() and 1 <= int(argument) <= MAX_WORKERS):
+    if ":" in text and not _is_number(argument, MAX_WORKERS):
         raise BackendError(f"worker count must be between 1 and {MAX_WORKERS}, not {argument!r} (in {text!r})")
     return kind, "", int(argument or 1)
+
+
+def _is_number(text: str, limit: int) -> bool:
+    """Whether it is one between 1 and the limit; Python refuses to read numbers of thousands of digits."""
+    return text.isdecimal() and len(text) <= len(str(limit)) and 1 <= int(text) <= limit
 
 
 def _parse_serial(text: str) -> WorkerSpec:
@@ -84,7 +89,7 @@ def _parse_serial(text: str) -> WorkerSpec:
     # Names of ports may hold colons themselves (/dev/serial/by-path), but none ends in a number behind one.
     if port.rpartition(":")[2].isdecimal():
         port, _, digits = port.rpartition(":")
-        baud = int(digits)
+        baud = int(digits) if _is_number(digits, MAX_BAUD) else 0
     if not port or not MIN_BAUD <= baud <= MAX_BAUD:
         limits = f"between {MIN_BAUD} and {MAX_BAUD}"
         raise BackendError(f"worker serial must be serial:PORT[:BAUD] with a baud {limits}, not {text!r}")

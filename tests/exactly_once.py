@@ -45,11 +45,13 @@ class Host:
     """One host: its session, and what it did there and knows to be done."""
 
     session: Session | None = None
+    life: int = 0
     written: dict[Space, Any] = field(default_factory=dict)
     commands: list[tuple[int, int, int]] = field(default_factory=list)
 
-    def begin(self, connected: Session) -> None:
+    def begin(self, connected: Session, life: int) -> None:
         self.session = connected
+        self.life = life
         self.written = {space: np.full(MEMORY_WORDS, -1, np.int32) for space in MEMORIES}
         self.commands = []
 
@@ -117,9 +119,12 @@ class Campaign:
             self.open()
 
     def current(self) -> bool:
-        """Whether the host's session is the board's."""
+        """Whether the host's session is the board's, and the board what it was when the session began: a HELLO that
+        outlives a reset opens its session again (docs/link.md)."""
         connected = self.host.session
-        return connected is not None and connected._channel.session == self.board.endpoint.session
+        if connected is None or self.host.life != self.board.lives:
+            return False
+        return connected._channel.session == self.board.endpoint.session
 
     def open(self) -> Session:
         """A new session of the host, over a new connection."""
@@ -127,7 +132,7 @@ class Campaign:
             self.host.session.close()
         connected = Session(self.network.connect(), CONFIG.digest, PATIENCE_S)
         self.happened["sessions"] += 1
-        self.host.begin(connected)
+        self.host.begin(connected, self.board.lives)
         return connected
 
     def write(self) -> None:

@@ -39,6 +39,8 @@ class RecordedBoard:
         The twin's memory and log.
     packets
         That entered the RTL, in all its lives.
+    lives
+        Resets and power-up.
     past_commands
         That it acted upon before its last reset.
     """
@@ -46,6 +48,7 @@ class RecordedBoard:
     def __init__(self, library: Path, config: EngineConfig) -> None:
         self.config = config
         self.packets = 0
+        self.lives = 1
         self.past_commands = 0
         self._library = library
         self._harness = Harness(library)
@@ -54,6 +57,7 @@ class RecordedBoard:
 
     def reset(self) -> None:
         """As after power-up."""
+        self.lives += 1
         self.past_commands += commands_of(self.recorder)
         self._harness.close()
         self._harness = Harness(self._library)

@@ -1,7 +1,6 @@
 """Where data sets come from: the one inside scikit-learn, published archives, and users' own files."""
 
 import os
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -61,8 +60,10 @@ def read_npz(path: Path) -> dict[str, NDArray[np.generic]]:
             return {key: archive[key] for key in archive.files}
     except OSError as error:
         raise DataError(f"{path}: cannot read the file: {error.strerror or 'not an .npz file'}") from None
-    except (ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not an .npz file of plain arrays: {error}") from None
+    except Exception as error:
+        # A damaged file makes zipfile, zlib and numpy raise a dozen kinds of errors, some of them with several lines.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path}: not an .npz file of plain arrays: {reason}") from None
 
 
 def load_npz(path: Path, seed: int = 0) -> Dataset:
@@ -84,7 +85,10 @@ def load_npz(path: Path, seed: int = 0) -> Dataset:
     if x.ndim != 2 or len(x) != len(y):
         raise DataError(f"{path}: X must have the shape {len(y)} x features, not {x.shape}")
     if "scale" in arrays:
-        x = x * numbers(path, "scale", arrays["scale"])
+        scale = numbers(path, "scale", arrays["scale"])
+        if scale.size != 1:
+            raise DataError(f"{path}: scale must be one number, not {scale.size} of them")
+        x = x * scale.reshape(())
     train, test = _split(path, arrays, len(y), seed)
     labels = y.astype(np.int64)
     classes = int(labels.max()) + 1

@@ -12,6 +12,7 @@ from hdl.link.protocol import (
     BUSY,
     MAX_PAYLOAD_BYTES,
     PACKET_BUFFERS,
+    WINDOW,
     Ack,
     PacketError,
     Type,
@@ -164,6 +165,11 @@ class Session:
 
     def status(self) -> Ack:
         """The board's state, asked for now."""
+        # Answers that wait in the socket are older than the question.
+        for _ in range(WINDOW):
+            if (waiting := self._channel.receive(0.0)) is None:
+                break
+            self._take(waiting)
         since_s = asked_s = time.monotonic()
         acks = self._acks
         self._channel.send(self._channel.packet(Type.STATUS))

@@ -145,8 +145,11 @@ class SendWindow:
                 slot.parts[1] = b""
         if newest is not None and not newest.repeated:
             self.round_trip_s = now_s - newest.sent_s
-        self._received = (self._received | reported) >> advance
-        self._base += advance
+        received = (self._received | reported) >> advance
+        # A board that now asks for what it once said it had would leave nothing to repeat: what it had, it has.
+        known = (~received & received + 1).bit_length() - 1
+        self._received = received >> known
+        self._base += advance + known
         self._progress_s = now_s
         return True
 

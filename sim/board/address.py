@@ -19,7 +19,7 @@ def parse_endpoint(text: str) -> tuple[str, int]:
     """
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+    if not host or not (port.isascii() and port.isdigit()) or len(port) > 5 or int(port) > 65535:
         raise AddressError(f"address must be HOST:PORT with a port between 0 and 65535, not {text!r}")
     return host, int(port)
 

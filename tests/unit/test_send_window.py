@@ -109,6 +109,17 @@ def test_late_and_impossible_acks_change_nothing() -> None:
     assert not window.is_current(1)
 
 
+def test_a_board_that_takes_back_what_it_had_leaves_no_packet_without_a_timer() -> None:
+    window = SendWindow(1)
+    for _ in range(4):
+        send(window, b"", now_s=1.0)
+    assert window.acknowledge(0, 0b011, 2.0)
+    assert window.acknowledge(1, 0, 3.0)
+    assert (window.unacknowledged, window.in_flight) == (1, 1)
+    assert window.waiting_since_s() == 3.0
+    assert [parse_packet(b"".join(packet)).sequence for packet in window.probe(4.0)] == [3]
+
+
 def test_round_trip_is_taken_from_packets_sent_once_only() -> None:
     window = SendWindow(1)
     send(window, b"", now_s=1.0)
