@@ -4,6 +4,7 @@ import argparse
 import random
 import sys
 import time
+import warnings
 from collections import Counter
 
 from .live_board import make_board, shoot
@@ -18,6 +19,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3600.0, help="how long (default 3600)")
     parser.add_argument("--seed", type=int, default=None, help="of the first round (default: drawn)")
     options = parser.parse_args()
+    # Numbers out of any range make numpy warn, which is not what is looked for.
+    warnings.simplefilter("ignore")
     seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
     total: Counter[str] = Counter()
     end_s = time.monotonic() + options.seconds
