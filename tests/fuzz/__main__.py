@@ -7,6 +7,9 @@ import time
 import warnings
 from collections import Counter
 
+from recorded_board import recorded_library
+from small_network import CONFIG
+
 from .live_board import make_board, shoot
 from .run import fuzz
 
@@ -22,6 +25,8 @@ def main() -> int:
     # Numbers out of any range make numpy warn, which is not what is looked for.
     warnings.simplefilter("ignore")
     seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
+    # Built here, for a case of a reader must not take as long as this.
+    recorded_library(CONFIG)
     total: Counter[str] = Counter()
     end_s = time.monotonic() + options.seconds
     with make_board() as virtual:
