@@ -88,14 +88,14 @@ class EthernetLink:
 
     def _arp(self, body: bytes) -> Received:
         *kinds, operation, mac, ip, _, wanted = _ARP.unpack_from(body)
-        if kinds != [1, _IPV4_TYPE, 6, 4] or operation != 1 or wanted != self.own.ip:
+        if kinds != [1, _IPV4_TYPE, 6, 4] or operation != 1 or wanted != self.own.ip or mac[0] & 1:
             return Received()
         return Received(answer=arp_reply(self.own, Peer(mac, ip)))
 
     def _ipv4(self, body: bytes, source: bytes, broadcast: bool) -> Received:
         version, _, length, _, fragment, _, protocol, _, from_ip, to_ip = _IPV4.unpack_from(body)
         header, content = body[: _IPV4.size], body[_IPV4.size : length]
-        if version != 0x45 or fragment & 0x3FFF or internet_checksum(header):
+        if version != 0x45 or fragment & 0x3FFF or internet_checksum(header) or source[0] & 1:
             return Received()
         if not _IPV4.size + 8 <= length <= len(body):
             return Received()

@@ -70,6 +70,7 @@ def test_ping_is_given_back() -> None:
     ("place", "content"),
     [
         pytest.param(0, b"\x06", id="another station"),
+        pytest.param(6, b"\x03", id="from a group"),
         pytest.param(14, b"\x46", id="options"),
         pytest.param(20, b"\x20", id="more fragments"),
         pytest.param(21, b"\x01", id="a fragment"),
