@@ -228,6 +228,7 @@ def _route(request: BuildRequest, synthesis: Path, seed: int, pins: str, announc
         local = folder / f"{TOP}.json"
         local.hardlink_to(synthesis / f"{TOP}.json")
         (folder / "out").mkdir()
+        announce(f"what nextpnr says is in {folder / 'out' / 'nextpnr.log'}")
         route_ecp5(local, *options, seed, request.router, board.pins, "out")
         local.unlink()
 

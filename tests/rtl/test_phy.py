@@ -6,6 +6,7 @@ from amaranth.lib import wiring
 from hdl.phy.gmii import Gmii
 from hdl.phy.mdio import Mdio, mdc_half_cycles
 from hdl.phy.mii import Mii
+from hdl.phy.reset import RESET_SECONDS, PhyReset
 from sim.bench.phy import RgmiiOnBoard
 from sim.bench.runner import run_bench
 
@@ -25,3 +26,8 @@ def test_status_of_the_first_phy_that_answers(address: int) -> None:
 def test_a_clock_too_slow_for_the_wire_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^clock_hz must be at least 10000000, not 9999999$"):
         Mdio(9_999_999)
+
+
+@pytest.mark.parametrize("clock_hz", [1000, 1600])
+def test_reset_of_the_phy(clock_hz: int) -> None:
+    run_bench(PhyReset(clock_hz), "sim.bench.phy_reset", seed=1, cycles=round(clock_hz * RESET_SECONDS))
