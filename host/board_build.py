@@ -16,6 +16,7 @@ from cost_model.resources import (
     block_rams,
     block_rams_available,
     blocks_taken,
+    logic,
     multipliers,
     multipliers_available,
 )
@@ -152,21 +153,25 @@ def _names(ports: list[Any]) -> set[str]:
 
 
 def _check_fit(request: BuildRequest, device: Device) -> dict[str, int]:
-    """Multipliers and block RAMs as predicted; refused where the device has fewer."""
-    config = request.config
+    """Cells as predicted; refused where the device has fewer that a design may use."""
+    config, link = request.config, Link(request.link)
+    luts, flip_flops = logic(config, device.family, link)
+    smaller = "fewer rows or columns"
     wanted = {
-        "multipliers": (multipliers(config), multipliers_available(device), "fewer rows or columns"),
+        "multipliers": (multipliers(config), multipliers_available(device), smaller),
         "block_rams": (
-            blocks_taken(block_rams(config, device.family, Link(request.link))),
+            blocks_taken(block_rams(config, device.family, link)),
             block_rams_available(device),
             "smaller *_bank_words, label_words or accumulator_words",
         ),
+        "luts": (luts, int(device.logic.luts * device.usable.luts), smaller),
+        "flip_flops": (flip_flops, int(device.logic.flip_flops * device.usable.flip_flops), smaller),
     }
     for name, (needed, there, remedy) in wanted.items():
         if needed > there:
             raise BuildError(
                 f"the {config.rows}x{config.columns} engine is too big for {request.board.name}: it needs {needed} "
-                f"{name.replace('_', ' ')}, {device.name} has {there}; give it {remedy}"
+                f"{name.replace('_', ' ')}, {device.name} has {there} to give; try {remedy}"
             )
     return {name: needed for name, (needed, _, _) in wanted.items()}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 __all__ = ["critical_path_words", "register_name", "timing_table"]
 
-MODELLED = {"multipliers": "MULT18X18D", "block_rams": "DP16KD"}
+MODELLED = {"multipliers": "MULT18X18D", "block_rams": "DP16KD", "luts": "TRELLIS_COMB", "flip_flops": "TRELLIS_FF"}
 
 
 def register_name(cell: str) -> str:

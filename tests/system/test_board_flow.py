@@ -13,12 +13,13 @@ from amaranth.lib.wiring import In, Out
 from cost_model.board import load_board
 from cost_model.pin_file import pins_of
 from cost_model.synthesis import pack_ecp5, route_ecp5, synthesise_ecp5
-from cost_model.tools import run_tool
+from cost_model.tools import ToolError, run_tool
 from hdl import board_top
 from hdl.board_top import BoardTop
 from hdl.clocking import ClockOutput, Pll
 from hdl.config import EngineConfig
 from hdl.link.ethernet.phy_bytes import PhyReceive, PhyTransmit
+from hdl.pads import InputDelay
 from hdl.phy.rgmii import Rgmii
 from hdl.primitives import Target
 from hdl.verilog import to_verilog
@@ -89,6 +90,36 @@ class ClockLoop(Elaboratable):
         return m
 
 
+def check_cells(source: str, family: str, folder: Path) -> None:
+    """Yosys knows the ports of the vendors' cells."""
+    libraries = ["cells_sim", "cells_bb"] if family == "ecp5" else ["cells_sim", "cells_xtra"]
+    vendor = "ecp5" if family == "ecp5" else "xilinx"
+    (folder / "deep3.v").write_text(source)
+    read = " ".join(f"+/{vendor}/{library}.v" for library in libraries)
+    script = f"read_verilog -lib {read}; read_verilog deep3.v; hierarchy -check -top deep3"
+    run_tool("yosys", ["-q", "-p", script], folder, "log")
+
+
+@pytest.mark.parametrize("family", sorted(TARGETS))
+def test_delay_cells_have_their_ports(tmp_path: Path, family: str) -> None:
+    check_cells(to_verilog(InputDelay(2, 2000), TARGETS[family], "deep3"), family, tmp_path)
+
+
+def test_a_port_that_a_cell_does_not_have_is_found(tmp_path: Path) -> None:
+    source = "module deep3(input i, output o); IDELAYE2 d(.BOGUS(i), .DATAOUT(o)); endmodule"
+    with pytest.raises(ToolError, match="BOGUS"):
+        check_cells(source, "xilinx7", tmp_path)
+
+
+def test_pins_may_be_left_to_the_placer(tmp_path: Path) -> None:
+    source = "module tiny(input clk, output reg q); always @(posedge clk) q <= ~q; endmodule"
+    netlist = synthesise_ecp5(source, "tiny", tmp_path)
+    before = set(tmp_path.iterdir())
+    routed = route_ecp5(netlist.netlist, "25F", 6, "CABGA256", 125e6, 1)
+    assert routed.utilisation["TRELLIS_FF"][0] == 1
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_a_tiny_design_becomes_a_bitstream(tmp_path: Path) -> None:
     board = load_board("ecpix5-85f")
     design = ClockLoop()
@@ -137,12 +168,7 @@ def test_the_top_of_each_family_has_its_cells(
     source = to_verilog(top, TARGETS[board.family], "deep3", top.ports)
     for cell, count in cells.items():
         assert len(re.findall(rf"^  {cell} (?:#\(|\S+ \()", source, re.MULTILINE)) == count, cell
-    folder = "ecp5" if board.family == "ecp5" else "xilinx"
-    extra = "cells_bb" if board.family == "ecp5" else "cells_xtra"
-    (tmp_path / "deep3.v").write_text(source)
-    # Yosys knows the ports and parameters of the vendors' cells.
-    script = f"read_verilog -lib +/{folder}/cells_sim.v +/{folder}/{extra}.v; read_verilog deep3.v; hierarchy -check"
-    run_tool("yosys", ["-q", "-p", f"{script} -top deep3"], tmp_path, "log")
+    check_cells(source, board.family, tmp_path)
     pins = pins_of(board.pin_file.read_text(), board.pin_file.suffix, {pin.name for pin in top.ports})
     for pin in top.ports:
         places = rf'(?:COMP "|get_ports {{|^NET "){pin.name}(?:\[\d\]|<\d>)?["}}](?! TNM)'

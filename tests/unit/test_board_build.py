@@ -88,8 +88,8 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         (
             ["--board", "colorlight-5a-75b", "--config", "BIG"],
-            "the 8x8 engine is too big for Colorlight 5A-75B V7.0: it needs 72 multipliers, ECP5 25F has 28; give it "
-            "fewer rows or columns",
+            "the 8x8 engine is too big for Colorlight 5A-75B V7.0: it needs 72 multipliers, ECP5 25F has 28 to give; "
+            "try fewer rows or columns",
         ),
     ],
 )
@@ -108,7 +108,7 @@ def test_too_little_block_ram_is_refused(capsys: pytest.CaptureFixture[str], tmp
     big.write_text("[engine]\nactivation_bank_words = 32768\n")
     message = refused(capsys, "build", "--board", "ecpix5-85f", "--config", str(big), "--output", str(tmp_path))
     assert message.startswith("deep3: the 8x8 engine is too big for LambdaConcept ECPIX-5 85F: it needs ")
-    assert "block rams, ECP5 85F has 208; give it smaller *_bank_words" in message
+    assert "block rams, ECP5 85F has 208 to give; try smaller *_bank_words" in message
     assert not calls.exists()
 
 
