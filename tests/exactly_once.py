@@ -11,7 +11,7 @@ from virtual_network import Clock, Rates, VirtualNetwork
 
 from hdl.config import EngineConfig
 from hdl.program import Space, StartParameters
-from host.link import channel, session
+from host.link import channel, reader, session
 from host.link.errors import LinkError
 from host.link.session import Session
 from sim.golden.recorder import COMMITTED, COUNT_BASE, LOG_ENTRIES, MEMORY_WORDS, STARTED
@@ -66,7 +66,7 @@ class Campaign:
         self.rng = random.Random(seed)
         self.noise = np.random.default_rng(seed)
         self.clock = Clock()
-        for module in (session, channel):
+        for module in (session, reader, channel):
             monkeypatch.setattr(module, "time", self.clock)
         monkeypatch.setattr(channel, "secrets", Secrets(self.rng))
         self.board = RecordedBoard(recorded_library(CONFIG), CONFIG)

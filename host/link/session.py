@@ -1,7 +1,6 @@
 """One host's use of one board over a lossy transport: what was asked, exactly once, or one clear error."""
 
 import time
-from collections.abc import Iterable
 from types import TracebackType
 
 import numpy as np
@@ -9,7 +8,6 @@ import numpy.typing as npt
 
 from hdl.link.protocol import (
     ACK_REQUEST,
-    BUSY,
     MAX_PAYLOAD_BYTES,
     PACKET_BUFFERS,
     WINDOW,
@@ -21,8 +19,7 @@ from hdl.link.protocol import (
 from hdl.program import Space, StartParameters
 
 from .channel import Channel, Received
-from .errors import BoardBusy
-from .reads import Read, ReadWindow
+from .reader import Reader
 from .transport import Buffer, Transport
 from .window import SendWindow
 
@@ -61,7 +58,7 @@ class Session:
         self._credit = PACKET_BUFFERS
         self._runs = 0
         self._run_batches = 0
-        self._read_number = 0
+        self._reader = Reader(self._channel, self._take)
         self._ranges: list[tuple[int, int]] = []
         try:
             self._channel.open(digest)
@@ -130,15 +127,7 @@ class Session:
         """
         self.flush()
         words = np.empty(count, dtype="<u2")
-        reads = ReadWindow(pack_address(space, address), _bytes_of(words), self._read_number)
-        since_s = time.monotonic()
-        while not reads.finished:
-            while (read := reads.next()) is not None:
-                self._request(reads, [read])
-            if self._await_data(reads, space):
-                since_s = time.monotonic()
-            self._channel.check_patience(since_s, f"for words of {space.name} (READ)")
-        self._read_number = reads.next_number
+        self._reader.read(space, pack_address(space, address), _bytes_of(words))
         return words
 
     def start(self, parameters: StartParameters) -> None:
@@ -283,37 +272,6 @@ class Session:
         self._ack = ack
         self._credit = ack.credit
         self._acks += 1
-
-    def _request(self, reads: ReadWindow, which: Iterable[Read]) -> None:
-        for read in which:
-            payload = read.words.to_bytes(2, "little")
-            self._channel.send(self._channel.packet(Type.READ, read.number, read.address, payload))
-            reads.sent(read, time.monotonic())
-
-    def _await_data(self, reads: ReadWindow, space: Space) -> bool:
-        """Wait for an answer or a timeout and ask again for what was lost; returns whether words came."""
-        round_trip = self._channel.round_trip
-        timeout_s = round_trip.timeout_s
-        due_s = reads.oldest_sent_s() + timeout_s
-        received = self._channel.receive(max(due_s - time.monotonic(), 0.0))
-        if received is None and (overdue := reads.overdue(time.monotonic() - timeout_s)):
-            round_trip.expired()
-            self._request(reads, overdue)
-        if received is None or received.kind != Type.DATA:
-            self._take(received)
-            return False
-        read = reads.match(received.sequence, received.address)
-        if read is None:
-            return False
-        if received.flags & BUSY:
-            raise BoardBusy(f"board at {self.name} refused to read {space.name}: wait for the end of the run")
-        if len(received.payload) != len(read.target):
-            return False
-        round_trip.answered()
-        if not read.repeated:
-            round_trip.sample(time.monotonic() - read.sent_s)
-        self._request(reads, reads.answer(read, received.payload))
-        return True
 
 
 def _bytes_of(words: Words) -> memoryview:

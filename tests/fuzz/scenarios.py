@@ -1,5 +1,6 @@
 """Conversations drawn from a seed: a host against a board that lies, a board against a host that does."""
 
+import contextlib
 import functools
 import random
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from virtual_network import Clock, Rates, VirtualNetwork
 
 from hdl.link.protocol import ACK_REQUEST, Ack, Packet, Type, Welcome, pack_address, parse_packet
 from hdl.program import Space
-from host.link import channel, session
+from host.link import channel, reader, session
 from host.link.session import Session
 from sim.golden.link import Endpoint
 from sim.golden.recorder import Recorder
@@ -73,7 +74,9 @@ def lying_board(seed: bytes) -> None:
     network = VirtualNetwork(LyingBoard(rng), clock, rng)
     network.rates = Rates(loss=0.1, duplication=0.1, reordering=0.1)
     words = np.arange(3000, dtype=np.uint16)
-    with mock.patch.object(session, "time", clock), mock.patch.object(channel, "time", clock):
+    with contextlib.ExitStack() as patched:
+        for module in (session, reader, channel):
+            patched.enter_context(mock.patch.object(module, "time", clock))
         connected = Session(network.connect(), CONFIG.digest, 1.0)
         connected.write(Space.WEIGHT, 3, words)
         connected.start(RUN)
