@@ -93,7 +93,7 @@ def route_options(
     Parameters
     ----------
     part
-        As ``LFE5UM5G-85F``; ``UM5G-85F`` will do.
+        As ``LFE5UM5G-85F``; ``UM5G-85F`` will do, and ``25F`` for the plain LFE5U-25F.
     speed, package
         As ``8``, ``CABGA554``.
     target_hz
@@ -101,8 +101,8 @@ def route_options(
     pins
         File of pins and clocks in the current folder; None leaves pins to the placer.
     """
-    series, size = part.removeprefix("LFE5").lower().split("-")
-    device = f"--{'' if series == 'u' else f'{series}-'}{size.removesuffix('f')}k"
+    *series, size = part.removeprefix("LFE5").lower().split("-")
+    device = "--" + "-".join([*(name for name in series if name != "u"), f"{size.removesuffix('f')}k"])
     placement = ["--lpf", pins] if pins else ["--lpf-allow-unconstrained"]
     return [
         device, "--speed", str(speed), "--package", package, "--freq", str(target_hz / 1e6), "--seed", str(seed),

@@ -112,11 +112,11 @@ def test_a_port_that_a_cell_does_not_have_is_found(tmp_path: Path) -> None:
 
 
 def test_pins_may_be_left_to_the_placer(tmp_path: Path) -> None:
-    source = "module tiny(input clk, output reg q); always @(posedge clk) q <= ~q; endmodule"
+    source = "module tiny(input clk, input d, output reg q); reg r; always @(posedge clk) {q, r} <= {r, d}; endmodule"
     netlist = synthesise_ecp5(source, "tiny", tmp_path)
     before = set(tmp_path.iterdir())
     routed = route_ecp5(netlist.netlist, "25F", 6, "CABGA256", 125e6, 1)
-    assert routed.utilisation["TRELLIS_FF"][0] == 1
+    assert routed.utilisation["TRELLIS_FF"][0] == 2
     assert set(tmp_path.iterdir()) == before
 
 

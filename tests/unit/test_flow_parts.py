@@ -85,7 +85,13 @@ def test_a_missing_tool_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("part", "option"),
-    [("LFE5UM5G-85F", "--um5g-85k"), ("UM5G-45F", "--um5g-45k"), ("LFE5U-25F", "--25k"), ("LFE5UM-45F", "--um-45k")],
+    [
+        ("LFE5UM5G-85F", "--um5g-85k"),
+        ("UM5G-45F", "--um5g-45k"),
+        ("LFE5U-25F", "--25k"),
+        ("25F", "--25k"),
+        ("LFE5UM-45F", "--um-45k"),
+    ],
 )
 def test_parts_as_nextpnr_calls_them(part: str, option: str) -> None:
     assert route_options(part, 8, "CABGA554", 125e6, 3, "router1", "pins.lpf") == [
