@@ -8,7 +8,15 @@ from hdl.program import ADDRESS_BITS
 
 from .devices import Device
 from .local_network import operand_words
-from .resources import Link, block_rams, block_rams_available, blocks_taken, multipliers_available
+from .resources import (
+    Link,
+    block_rams,
+    block_rams_available,
+    blocks_taken,
+    logic,
+    multipliers,
+    multipliers_available,
+)
 
 __all__ = ["Shortage", "engine_for", "geometries", "shortages"]
 
@@ -71,9 +79,11 @@ def engine_for(
 def shortages(config: EngineConfig, device: Device, link: Link, blocks: int | None = None) -> list[Shortage]:
     """What of a device an engine lacks; ``blocks`` limits the block RAM further."""
     usable = block_rams_available(device)
-    available = usable if blocks is None else min(usable, blocks)
-    needed = blocks_taken(block_rams(config, device.family, link))
-    found = []
-    if needed > available:
-        found.append(Shortage("block RAMs", needed, available))
-    return found
+    luts, flip_flops = logic(config, device.family, link)
+    wanted = (
+        ("block RAMs", blocks_taken(block_rams(config, device.family, link)), min(usable, blocks or usable)),
+        ("multipliers", multipliers(config), multipliers_available(device)),
+        ("LUTs", luts, int(device.logic.luts * device.usable.luts)),
+        ("flip-flops", flip_flops, int(device.logic.flip_flops * device.usable.flip_flops)),
+    )
+    return [Shortage(what, needed, available) for what, needed, available in wanted if needed > available]

@@ -19,7 +19,14 @@ from hdl.tables import activation_tables, exp2_table, log2_table
 
 from .memory_mapping import MemoryShape
 
-__all__ = ["endpoint_memories", "engine_memories", "ethernet_memories", "uart_memories"]
+__all__ = [
+    "endpoint_memories",
+    "engine_memories",
+    "ethernet_memories",
+    "sum_memories",
+    "table_memories",
+    "uart_memories",
+]
 
 LANES_OF_A_TABLE = 2
 """Post lanes that share the two read ports of one table memory."""
@@ -42,11 +49,7 @@ def engine_memories(config: EngineConfig) -> list[MemoryShape]:
     )
     shapes = [MemoryShape(f"store: {name}", words, 16, copies=config.banks) for name, words in operands]
     widths = group_widths(config.columns)
-    shapes += [
-        MemoryShape("columns: sums", config.accumulator_words, ACCUMULATOR_BITS * width, copies=widths.count(width))
-        for width in sorted(set(widths))
-    ]
-    shapes += _tables(config, widths)
+    shapes += sum_memories(config, widths) + table_memories(config, widths)
     if config.loss_unit:
         shapes += _loss(config)
     program_words = config.max_instructions * INSTRUCTION_WORDS
@@ -77,7 +80,16 @@ def uart_memories() -> list[MemoryShape]:
     return [MemoryShape("uart: block to send", COBS_BLOCK_BYTES, 8)]
 
 
-def _tables(config: EngineConfig, widths: list[int]) -> list[MemoryShape]:
+def sum_memories(config: EngineConfig, widths: list[int]) -> list[MemoryShape]:
+    """Memories of `hdl.accumulator.Accumulator`, one for each group of columns."""
+    return [
+        MemoryShape("columns: sums", config.accumulator_words, ACCUMULATOR_BITS * width, copies=widths.count(width))
+        for width in sorted(set(widths))
+    ]
+
+
+def table_memories(config: EngineConfig, widths: list[int]) -> list[MemoryShape]:
+    """Memories of `hdl.lanes.PostLanes` for groups of so many lanes."""
     table = activation_tables(config.activation_entries)
     pairs = sum(width // LANES_OF_A_TABLE for width in widths)
     singles = sum(width % LANES_OF_A_TABLE for width in widths)

@@ -1,41 +1,17 @@
 """Cells of the gateware's units as Yosys maps them, at several sizes each: what the model of LUTs and flip-flops is
-fitted on.
-
-``python -m cost_model.resource_samples`` synthesises them all again, for ECP5, and rewrites ``resource_samples.json``.
+fitted on. `cost_model.sample_synthesis` makes them.
 """
 
 import json
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from amaranth.hdl import Elaboratable
-
-from hdl.accumulator import Accumulator
-from hdl.array import SystolicArray, sum_bits
 from hdl.config import EngineConfig
-from hdl.counters import Counters
-from hdl.engine import Engine
-from hdl.host_port import HostPort
-from hdl.lanes import PostLanes
-from hdl.link.endpoint import Endpoint
-from hdl.link.ethernet.ethernet_link import EthernetLink
-from hdl.loss import LossUnit
-from hdl.pins import EngineChip
-from hdl.primitives import Target
-from hdl.sequencer import Sequencer
-from hdl.store import OperandStore
-from hdl.verilog import to_verilog
 
-from .synthesis import synthesise_ecp5
-
-__all__ = ["Sample", "load_samples", "main", "synthesise_sample"]
+__all__ = ["Sample", "load_samples", "save_samples"]
 
 FILE = Path(__file__).with_name("resource_samples.json")
-TOP = "unit"
 
 
 @dataclass(frozen=True)
@@ -45,7 +21,7 @@ class Sample:
     Attributes
     ----------
     unit
-        A key of `UNITS`.
+        A key of `cost_model.sample_synthesis.UNITS`.
     config
         Fields of `EngineConfig` that are not at their defaults.
     width
@@ -65,69 +41,6 @@ class Sample:
         return EngineConfig(**self.config)
 
 
-UNITS: dict[str, Callable[[EngineConfig, int], Elaboratable]] = {
-    "array": lambda config, _: SystolicArray(config.rows, config.columns),
-    "accumulator": lambda config, width: Accumulator(width, config.accumulator_words, sum_bits(config.rows)),
-    "lanes": lambda config, width: PostLanes(config, width, 0),
-    "loss": lambda config, _: LossUnit(config),
-    "store": lambda config, _: OperandStore(config),
-    "sequencer": lambda config, _: Sequencer(config),
-    "host port": lambda config, _: HostPort(config),
-    "counters": lambda config, _: Counters(config.max_instructions),
-    "endpoint": lambda config, _: Endpoint(config),
-    "ethernet": lambda _config, _: EthernetLink("02:d3:00:00:00:01", "192.168.1.50", 54321),
-    "engine": lambda config, _: Engine(config),
-    "chip": lambda config, _: EngineChip(config),
-}
-
-
-def synthesise_sample(sample: Sample) -> Sample:
-    """The sample with its cells.
-
-    Raises
-    ------
-    ToolError
-        When Yosys fails or is missing.
-    """
-    unit = UNITS[sample.unit](sample.engine, sample.width)
-    with tempfile.TemporaryDirectory() as folder:
-        cells = synthesise_ecp5(to_verilog(unit, Target.ECP5, TOP), TOP, Path(folder)).cells
-    return Sample(sample.unit, sample.config, sample.width, dict(sorted(cells.items())))
-
-
-def wanted_samples() -> Iterator[Sample]:
-    """What is synthesised for the fit: each unit where its parameters have something to say."""
-    for rows, columns in ((2, 2), (4, 4), (3, 7), (8, 4), (4, 8), (6, 6), (8, 8)):
-        yield Sample("array", {"rows": rows, "columns": columns})
-    for width in (1, 2, 3, 4):
-        yield Sample("accumulator", {}, width)
-        yield Sample("lanes", {}, width)
-    for rows, words in ((2, 512), (16, 512), (8, 64), (8, 16)):
-        yield Sample("accumulator", {"rows": rows, "accumulator_words": words}, 4)
-    for entries in (64, 256, 2048):
-        yield Sample("lanes", {"activation_entries": entries}, 4)
-    for columns in (2, 4, 5, 8):
-        yield Sample("loss", {"columns": columns})
-    for entries, classes in ((16, 64), (128, 64), (256, 64), (64, 8), (64, 256)):
-        yield Sample("loss", {"columns": 4, "exponential_entries": entries, "max_classes": classes})
-    small = {"activation_bank_words": 1024, "weight_bank_words": 1024, "error_bank_words": 1024}
-    for rows, columns in ((2, 2), (4, 4), (4, 2), (2, 4), (5, 7), (8, 8), (12, 10)):
-        yield Sample("store", {"rows": rows, "columns": columns, **small})
-    for words in (2048, 4096, 8192):
-        deep = {name: words for name in small}
-        yield Sample("store", {"rows": 4, "columns": 4, **deep})
-    yield Sample("store", {"rows": 4, "columns": 4, **small, "activation_bank_words": 7168})
-    yield Sample("store", {"rows": 4, "columns": 4, **small, "activation_bank_words": 3072})
-    for layers in (1, 8, 16):
-        yield Sample("sequencer", {"max_layers": layers})
-        yield Sample("counters", {"max_layers": layers})
-        yield Sample("host port", {"max_layers": layers})
-    for labels in (64, 16384):
-        yield Sample("host port", {"label_words": labels})
-    yield Sample("endpoint", {})
-    yield Sample("ethernet", {})
-
-
 def load_samples() -> list[Sample]:
     """The samples as they were synthesised."""
     return [Sample(**record) for record in json.loads(FILE.read_text(encoding="utf-8"))]
@@ -137,16 +50,3 @@ def save_samples(samples: list[Sample]) -> None:
     """Write the data file, one sample a line."""
     lines = ",\n".join(json.dumps(asdict(sample)) for sample in samples)
     FILE.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-
-
-def main() -> None:
-    """Synthesise every sample again."""
-    done: list[Sample] = []
-    for sample in wanted_samples():
-        done.append(synthesise_sample(sample))
-        print(json.dumps(asdict(done[-1])), file=sys.stderr, flush=True)
-    save_samples(done)
-
-
-if __name__ == "__main__":
-    main()

@@ -9,6 +9,7 @@ from functools import cache
 from hdl.config import EngineConfig
 
 from .devices import Device
+from .logic import LUT4_OF_A_LUT6, engine_logic, unit_logic
 from .memories import endpoint_memories, engine_memories, ethernet_memories, uart_memories
 from .memory_mapping import MemoryShape, map_memory
 
@@ -18,6 +19,7 @@ __all__ = [
     "block_rams",
     "block_rams_available",
     "blocks_taken",
+    "logic",
     "memories",
     "memory_uses",
     "multipliers",
@@ -104,5 +106,11 @@ def multipliers_available(device: Device) -> int:
 
 
 def logic(config: EngineConfig, family: str, link: Link = Link.ENDPOINT) -> tuple[int, int]:
-    """LUTs and flip-flops."""
-    return 200 * multipliers(config), 300 * multipliers(config)
+    """LUTs and flip-flops, as fitted for ECP5; for Xilinx an estimate from the same fit."""
+    parts = [engine_logic(config)]
+    if link is not Link.NONE:
+        parts.append(unit_logic("endpoint", config))
+    if link in (Link.ETHERNET, Link.UART):
+        parts.append(unit_logic(link.value, config))
+    luts, flip_flops = (sum(values) for values in zip(*parts, strict=True))
+    return round(luts * (LUT4_OF_A_LUT6 if family == "xilinx" else 1)), round(flip_flops)

@@ -15,7 +15,7 @@ __all__ = ["COMMAND"]
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
-        choices=["engine", "timing", "link"],
+        choices=["engine", "timing", "link", "cost-model"],
         help="engine: efficiency of array and schedule, from counters of the RTL; timing: frequency of a routed engine"
         "; link: payload at the RTL's line, goodput of the host on loopback",
     )
@@ -31,6 +31,10 @@ def _run(arguments: argparse.Namespace) -> Report:
         return {"bench": "timing", **bench_timing(config, arguments.seed)}
     if arguments.what == "link":
         return {"bench": "link", **_run_link()}
+    if arguments.what == "cost-model":
+        from host.cost_bench import bench_cost_model
+
+        return {"bench": "cost-model", **bench_cost_model()}
     # PyTorch takes seconds to import; the other commands do without it.
     from host.engine_bench import ARRAYS, NETWORKS, bench_engine
 
@@ -51,7 +55,29 @@ def _run_link() -> Report:
 
 
 def _describe(report: Report) -> str:
-    return {"engine": _describe_engine, "timing": _describe_timing, "link": _describe_link}[report["bench"]](report)
+    describers = {
+        "engine": _describe_engine,
+        "timing": _describe_timing,
+        "link": _describe_link,
+        "cost-model": _describe_cost_model,
+    }
+    return describers[report["bench"]](report)
+
+
+def _describe_cost_model(report: Report) -> str:
+    rows = [
+        ("cycles, RTL", "cycles_max_abs_error", "d", "cycles_cases"),
+        ("block RAM cells, Yosys", "bram_max_abs_error", "d", "hard_block_cases"),
+        ("multipliers, Yosys", "dsp_max_abs_error", "d", "hard_block_cases"),
+        ("LUTs, median", "lut_median_rel_error", ".1%", "logic_cases"),
+        ("LUTs, worst", "lut_max_rel_error", ".1%", "logic_cases"),
+        ("flip-flops, median", "ff_median_rel_error", ".1%", "logic_cases"),
+        ("flip-flops, worst", "ff_max_rel_error", ".1%", "logic_cases"),
+        ("step on this machine, median", "profile_median_rel_error", ".1%", "profile_cases"),
+    ]
+    lines = [f"{'prediction':<30} {'error':>8} {'cases':>6}"]
+    lines += [f"{name:<30} {format(report[key], kind):>8} {report[cases]:>6}" for name, key, kind, cases in rows]
+    return "\n".join(lines)
 
 
 def _describe_link(report: Report) -> str:

@@ -1,0 +1,45 @@
+"""Block RAM and multipliers of a whole engine as Yosys maps them: its synthesis up to the step that maps memories."""
+
+import json
+from pathlib import Path
+
+from hdl.config import EngineConfig
+from hdl.engine import Engine
+from hdl.primitives import Target
+from hdl.verilog import to_verilog
+
+from .memory_mapping import FAMILIES
+from .tools import run_tool
+
+__all__ = ["mapped_hard_blocks"]
+
+TOP = "engine"
+TARGETS = {"ecp5": Target.ECP5, "xilinx": Target.XILINX}
+SYNTHESIS = {"ecp5": f"synth_ecp5 -top {TOP} -nowidelut", "xilinx": f"synth_xilinx -top {TOP} -flatten -noiopad"}
+MULTIPLIERS = {"MULT18X18D", "DSP48E1"}
+
+
+def mapped_hard_blocks(config: EngineConfig, family: str, folder: Path) -> tuple[dict[str, int], int]:
+    """(block RAM cells by primitive, hard multipliers) of an engine without its link.
+
+    The steps that are left out map logic to LUTs and take most of the time; they leave both alone.
+
+    Raises
+    ------
+    ToolError
+        When Yosys fails or is missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{TOP}.v").write_text(to_verilog(Engine(config), TARGETS[family], TOP))
+    script = f"read_verilog {TOP}.v; {SYNTHESIS[family]} -run begin:map_ffram; write_json {TOP}.json"
+    run_tool("yosys", ["-q", "-p", script], folder, "yosys.log")
+    module = json.loads((folder / f"{TOP}.json").read_text())["modules"][TOP]
+    names = {cell.name for cell in FAMILIES[family].cells if cell.block}
+    kinds = [_primitive(cell["type"]) for cell in module["cells"].values()]
+    blocks = {name: kinds.count(name) for name in sorted(names) if name in kinds}
+    return blocks, sum(kind in MULTIPLIERS for kind in kinds)
+
+
+def _primitive(kind: str) -> str:
+    """PDPW16KD is a block RAM in another dress."""
+    return "DP16KD" if kind == "PDPW16KD" else kind
