@@ -1,17 +1,18 @@
 """The training engine: forward, loss, backward, weight gradient and update on one systolic array."""
 
-from amaranth import Cat, Module, Mux, ResetInserter, Signal
+from amaranth import Cat, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In
 
 from .bus import HostBus
 from .columns import Columns
 from .config import EngineConfig
+from .countdown import Countdown
 from .counters import Counters
 from .host_port import HostPort
 from .loss import LossUnit
 from .pipeline import delay
-from .program import COUNT_BITS, Counter, Loss, Memory
+from .program import Counter, Loss, Memory
 from .sequencer import Sequencer
 from .store import STORE_READ_CYCLES, OperandStore
 from .timing import aux_cycles, drain_cycles
@@ -157,21 +158,26 @@ class Engine(wiring.Component):
         live = sequencer.instruction
         drained = issued[drain_cycles(self.config)]
         drain = drained.valid & drained.last & (live.output_memory != Memory.NONE)
-        width = Mux(drained.last_outer, live.last_outer_width, live.tile_width)
         memory, address, step = live.output_memory, walkers["out"].address, live.out_lane_step
         vector = columns.results
+        # Widths stand long before the vectors that they mask.
+        lanes = Mux(
+            drained.last_outer,
+            self._lanes_below(m, live.last_outer_width, "edge_lanes"),
+            self._lanes_below(m, live.tile_width, "inner_lanes"),
+        )
         if loss is not None:
             errors = (live.loss == Loss.SOFTMAX) | (live.loss == Loss.MSE)
-            m.submodules.class_count = class_count = _ClassCount()
+            m.submodules.classes = classes = Countdown()
             m.d.comb += [
-                class_count.begin.eq(sequencer.begin),
-                class_count.valid.eq(loss.out_valid),
-                class_count.classes.eq(live.time_count),
+                classes.begin.eq(sequencer.begin),
+                classes.step.eq(loss.out_valid),
+                classes.count.eq(live.time_count),
                 walkers["loss_out"].step.eq(loss.out_valid),
-                walkers["loss_out"].level.eq(Mux(class_count.last, Level.OUTER, Level.INNER)),
+                walkers["loss_out"].level.eq(Mux(classes.last, Level.OUTER, Level.INNER)),
             ]
             drain = Mux(errors, loss.out_valid, drain)
-            width = Mux(errors, loss.out_count, width)
+            lanes = Mux(errors, self._lanes_below(m, loss.out_count, "loss_lanes"), lanes)
             memory = Mux(errors, Memory.ERROR, memory)
             address = Mux(errors, walkers["loss_out"].address, address)
             step = Mux(errors, live.loss_out_lane_step, step)
@@ -181,8 +187,14 @@ class Engine(wiring.Component):
             store.write_memory.eq(memory),
             store.write_address.eq(address),
             store.write_data.eq(vector),
-            *(store.write_enable[lane].eq(drain & (lane < width)) for lane in range(self.config.columns)),
+            store.write_enable.eq(lanes & drain.replicate(self.config.columns)),
         ]
+
+    def _lanes_below(self, m: Module, width: Value, name: str) -> Signal:
+        """A bit for each column: whether it is one of the first ``width``, known a cycle later."""
+        lanes = Signal(self.config.columns, name=name, reset_less=True)
+        m.d.sync += [lanes[lane].eq(lane < width) for lane in range(self.config.columns)]
+        return lanes
 
     def _host(
         self, m: Module, sequencer: Sequencer, store: OperandStore, host: HostPort, counters: Counters
@@ -239,22 +251,3 @@ class Engine(wiring.Component):
         ]
         if loss is not None:
             m.d.comb += counters.correct.eq(Mux(loss.correct_valid, loss.correct, 0))
-
-
-class _ClassCount(wiring.Component):
-    """Finds the last class of a block of errors."""
-
-    begin: In(1)
-    valid: In(1)
-    classes: In(COUNT_BITS)
-    last: Out(1)
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        # A class ahead, so that the comparison ends in a register and not in an address.
-        after = Signal(COUNT_BITS)
-        with m.If(self.begin | (self.valid & self.last)):
-            m.d.sync += [after.eq(self.classes - 1), self.last.eq(self.classes == 1)]
-        with m.Elif(self.valid):
-            m.d.sync += [after.eq(after - 1), self.last.eq(after == 1)]
-        return m

@@ -50,11 +50,20 @@ class Fetch(wiring.Component):
         m = Module()
         words = Signal(16 * INSTRUCTION_WORDS, reset_less=True)
         count = Signal(range(fetch_cycles() + 1), init=fetch_cycles())
-        m.d.comb += [self.instruction.eq(words), self.ready.eq(count == fetch_cycles())]
+        ready = Signal(init=1)
+        shifting = Signal()
+        m.d.comb += [self.instruction.eq(words), self.ready.eq(ready)]
         with m.If(self.begin):
-            m.d.sync += [count.eq(0), self.address.eq(self.slot * INSTRUCTION_WORDS)]
-        with m.Elif(~self.ready):
-            m.d.sync += [count.eq(count + 1), self.address.eq(self.address + 1)]
-        with m.If((count >= READ_CYCLES) & (count < READ_CYCLES + INSTRUCTION_WORDS)):
+            m.d.sync += [
+                count.eq(0), self.address.eq(self.slot * INSTRUCTION_WORDS), ready.eq(0), shifting.eq(0),
+            ]  # fmt: skip
+        with m.Elif(~ready):
+            m.d.sync += [
+                count.eq(count + 1),
+                self.address.eq(self.address + 1),
+                ready.eq(count == fetch_cycles() - 1),
+                shifting.eq((count >= READ_CYCLES - 1) & (count < READ_CYCLES - 1 + INSTRUCTION_WORDS)),
+            ]
+        with m.If(shifting):
             m.d.sync += words.eq(Cat(words[16:], self.word))
         return m

@@ -99,7 +99,7 @@ class LossUnit(wiring.Component):
     label_write_valid : Out(1), label_write_address : Out, label_write_data : Out(16)
         ARGMAX: class of a sample, one a cycle, from the first label address on.
     busy : Out(1)
-        From the first ``in_valid`` of a block until the last of its errors or classes has left
+        From the cycle after the first ``in_valid`` of a block until the last of its errors or classes has left
         (`loss_tail_cycles`).
     correct : Out(5), correct_valid : Out(1)
         SOFTMAX and MSE: samples of a block whose largest output is at their label, once a block.
@@ -179,7 +179,7 @@ class LossUnit(wiring.Component):
         block_ends = delay(m, error_last, LEAVE_CYCLES, name="left", reset_less=False) | (classes_left == 1)
         under_way = Signal(range(4))
         m.d.sync += under_way.eq(under_way + block_begins - block_ends)
-        m.d.comb += self.busy.eq(self.in_valid | under_way.any())
+        m.d.comb += self.busy.eq(under_way.any())
         return m
 
     def _history(self, m: Module, value: Value, cycles: int, name: str) -> list[Value]:
@@ -243,13 +243,14 @@ class LossUnit(wiring.Component):
         config = self.config
         lanes = [LossLane(config.exponential_entries, config.max_classes) for _ in range(config.columns)]
         for first in range(0, config.columns, GROUP_LANES):
-            # The lanes stand still in instructions without a loss, which are most of the time.
-            active = self.kind != Loss.NONE
-            m.submodules[f"control_{first}"] = control = RegisterCopy(len(early) + 1)
-            m.d.comb += control.d.eq(Cat(early, active))
+            m.submodules[f"control_{first}"] = control = RegisterCopy(len(early))
+            m.d.comb += control.d.eq(early)
             for index in range(first, min(first + GROUP_LANES, config.columns)):
-                m.submodules[f"lane_{index}"] = EnableInserter(control.q[-1])(lanes[index])
-                m.d.comb += [lanes[index].control.eq(control.q[:-1]), lanes[index].arriving.eq(self.in_values[index])]
+                # The lanes stand still in instructions without a loss, which are most of the time.
+                m.submodules[f"active_{index}"] = active = RegisterCopy(1)
+                m.submodules[f"lane_{index}"] = EnableInserter(active.q)(lanes[index])
+                m.d.comb += active.d.eq(self.kind != Loss.NONE)
+                m.d.comb += [lanes[index].control.eq(control.q), lanes[index].arriving.eq(self.in_values[index])]
         for first in range(0, config.columns, 2):
             pair = range(first, min(first + 2, config.columns))
             word, depth = unsigned(16 * len(pair)), 2 * config.max_classes

@@ -6,12 +6,13 @@ banks and lanes is a rotation. The same placement serves W and its transpose (cy
 al., FPL 2019).
 """
 
-from amaranth import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth import Array, Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .pipeline import NO_COLLISION_LOGIC, delay
+from .primitives import RegisterCopy
 from .program import ADDRESS_BITS, LANE_STEP_BITS
 
 __all__ = ["ADDRESS_CYCLES", "READ_CYCLES", "WRITE_CYCLES", "BankAddresses", "Gather", "OperandBanks", "Scatter"]
@@ -23,6 +24,9 @@ BANK_CYCLES = 2
 """Bank address to registered block RAM output."""
 
 ROTATE_CYCLES = 2
+
+LANES_A_COPY = 4
+"""Lanes, or banks, that share one copy of the registers that choose for them."""
 
 READ_CYCLES = ADDRESS_CYCLES + BANK_CYCLES + ROTATE_CYCLES
 """Flat address to lanes."""
@@ -207,13 +211,9 @@ class Gather(wiring.Component):
             addresses.lane_step.eq(self.lane_step),
             self.read_words.eq(addresses.words),
         ]
-        rotation = delay(m, addresses.rotation, BANK_CYCLES, name="rotation")
-        low_bits = self.bank_bits // 2
-        coarse = _rotated(m, list(self.read_data), rotation[low_bits:], 1 << low_bits, name="coarse")
-        fine_rotation = Signal(max(low_bits, 1), reset_less=True)
-        m.d.sync += fine_rotation.eq(rotation[:low_bits])
-        fine = _rotated(m, coarse, fine_rotation[:low_bits], 1, name="fine")
-        m.d.comb += [self.data[lane].eq(fine[lane]) for lane in range(self.lanes)]
+        rotation = delay(m, addresses.rotation, BANK_CYCLES - 1, name="rotation")
+        rotated = _rotated(m, list(self.read_data), rotation)
+        m.d.comb += [self.data[lane].eq(rotated[lane]) for lane in range(self.lanes)]
         return m
 
 
@@ -263,32 +263,36 @@ class Scatter(wiring.Component):
         wait_cycles = ADDRESS_CYCLES - ROTATE_CYCLES
         # Rotating by -s: bank b takes lane (b - s) mod banks. An enable travels as the top bit of its lane.
         back = Signal(self.bank_bits)
-        m.d.comb += back.eq(-delay(m, self.address[: self.bank_bits], wait_cycles, name="start"))
+        m.d.comb += back.eq(-delay(m, self.address[: self.bank_bits], wait_cycles - 1, name="start"))
         lanes = []
         for lane in range(self.banks):
             word = Cat(self.data[lane], self.enable[lane]) if lane < self.lanes else Signal(17, name=f"none_{lane}")
             lanes.append(delay(m, word, wait_cycles, name=f"lane_{lane}", reset_less=False))
-        low_bits = self.bank_bits // 2
-        coarse = _rotated(m, lanes, back[low_bits:], 1 << low_bits, name="coarse", reset_less=False)
-        fine_rotation = Signal(max(low_bits, 1), reset_less=True)
-        m.d.sync += fine_rotation.eq(back[:low_bits])
-        fine = _rotated(m, coarse, fine_rotation[:low_bits], 1, name="fine", reset_less=False)
-        for bank, word in enumerate(fine):
+        for bank, word in enumerate(_rotated(m, lanes, back, reset_less=False)):
             m.d.comb += [self.bank_data[bank].eq(word[:16]), self.bank_enable[bank].eq(word[16])]
         return m
 
 
-def _rotated(
-    m: Module, values: list, amount: object, unit: int, *, name: str, reset_less: bool = True
-) -> list:
-    """Registered ``values[(j + unit * amount) mod len(values)]`` for every j: one multiplexer level."""
+def _rotated(m: Module, values: list, amount: Value, *, reset_less: bool = True) -> list:
+    """``values[(j + amount) mod len(values)]`` for every j, `ROTATE_CYCLES` after the values and one more after
+    ``amount``: two levels of multiplexers, the high bits of ``amount`` first."""
+    low_bits = len(amount) // 2
+    early = delay(m, amount[:low_bits], 1, name="fine_amount") if low_bits else Const(0, 0)
+    coarse = _level(m, values, amount[low_bits:], 1 << low_bits, "coarse", reset_less)
+    return _level(m, coarse, early, 1, "fine", reset_less)
+
+
+def _level(m: Module, values: list, amount: Value, unit: int, name: str, reset_less: bool) -> list:
+    """One level: ``values[(j + unit * amount) mod len(values)]``, with a copy of ``amount`` for every few j."""
     rotated = []
-    choices = 1 << len(amount)  # type: ignore[arg-type]
     for lane in range(len(values)):
+        if lane % LANES_A_COPY == 0 and len(amount):
+            m.submodules[f"{name}_amount_{lane}"] = copy = RegisterCopy(len(amount))
+            m.d.comb += copy.d.eq(amount)
         register = Signal(len(values[0]), name=f"{name}_{lane}", reset_less=reset_less)
-        with m.Switch(amount):  # type: ignore[arg-type]
-            for choice in range(choices):
-                with m.Case(choice):
-                    m.d.sync += register.eq(values[(lane + unit * choice) % len(values)])
+        chosen = values[lane]
+        if len(amount):
+            chosen = Array(values[(lane + unit * choice) % len(values)] for choice in range(1 << len(amount)))[copy.q]
+        m.d.sync += register.eq(chosen)
         rotated.append(register)
     return rotated

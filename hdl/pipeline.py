@@ -2,8 +2,10 @@
 
 from amaranth import Module, Shape, Signal, Value, ValueLike
 from amaranth.hdl import ValueCastable
+from amaranth.lib import stream
+from amaranth.lib.fifo import SyncFIFO
 
-__all__ = ["NO_COLLISION_LOGIC", "delay"]
+__all__ = ["NO_COLLISION_LOGIC", "delay", "elastic"]
 
 NO_COLLISION_LOGIC = {"no_rw_check": "1"}
 """Attributes of a memory that never reads a word in the cycle that writes it: without them Yosys puts an address
@@ -22,3 +24,19 @@ def delay(m: Module, value: ValueLike, cycles: int, *, name: str, reset_less: bo
         m.d.sync += register.eq(current)
         current = register
     return current
+
+
+def elastic(m: Module, name: str, source: stream.Interface, sink: stream.Interface) -> None:
+    """Connects two streams with room for two transfers between them, without a loss of rate.
+
+    ``ready`` then comes from a register: chains of units that each wait for the next do not become one long path.
+    """
+    m.submodules[name] = fifo = SyncFIFO(width=len(Value.cast(source.payload)), depth=2)
+    m.d.comb += [
+        fifo.w_data.eq(source.payload),
+        fifo.w_en.eq(source.valid),
+        source.ready.eq(fifo.w_rdy),
+        Value.cast(sink.payload).eq(fifo.r_data),
+        sink.valid.eq(fifo.r_rdy),
+        fifo.r_en.eq(sink.ready),
+    ]

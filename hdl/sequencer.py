@@ -9,6 +9,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import EngineConfig
+from .countdown import Countdown
 from .fetch import Fetch
 from .program import ADDRESS_BITS, COUNT_BITS, INSTRUCTION_WORDS, instruction_layout, start_layout
 from .timing import SETUP_CYCLES, flush_cycles
@@ -96,32 +97,32 @@ class Sequencer(wiring.Component):
         run = Signal(start_layout(), reset_less=True)
         live = Signal(instruction_layout(), reset_less=True)
         m.d.comb += self.instruction.eq(live)
-        committed = Signal(32)
         aborting = Signal()
         batch_start = Signal()
+        batch_end = Signal()
         position = Signal(8)
         next_position = Signal(8)
         last_instruction = Signal()
-        buffer = Signal(13)
         cycle = Signal(COUNT_BITS)
-        tiles = _TileCounters(m, live)
-
-        with m.If(self.commit):
-            m.d.sync += committed.eq(committed + self.commit_batches)
+        m.submodules.tiles = tiles = _Tiles()
+        m.submodules.tile_cycle = tile_cycle = Countdown()
         with m.If(self.abort):
             m.d.sync += aborting.eq(self.busy)
 
+        all_done, uncommitted = self._batches(m, run, batch_end)
         m.d.comb += [
-            last_instruction.eq(position + 1 == run.instruction_count),
-            next_position.eq(Mux(last_instruction, 0, position + 1)),
+            tiles.instruction.eq(live),
+            tile_cycle.count.eq(live.tile_cycles),
+            batch_end.eq(self.finished & last_instruction),
             self.slot.eq(run.first_instruction + position),
             self.first_batch.eq(self.batches_done == 0),
             self.rate_mantissa.eq(run.rate_mantissa),
             self.rate_shift.eq(run.rate_shift),
             self.seed.eq(run.seed),
         ]
-        uncommitted = ~run.resident & (committed <= self.batches_done)
         accept = Signal()
+        flushed = Signal()
+        m.d.sync += flushed.eq(0)
         issue_stream = Signal(stream_issue_layout())
         issue_load = Signal(load_issue_layout())
         self._issue(m, live, cycle, tiles, issue_stream, issue_load)
@@ -134,17 +135,17 @@ class Sequencer(wiring.Component):
         with m.FSM():
             with m.State("IDLE"), m.If(self.start):
                 m.d.comb += fetch.begin.eq(1)
+                single = self.parameters.instruction_count == 1
                 m.d.sync += [
-                    run.eq(self.parameters), self.busy.eq(1), self.batches_done.eq(0), committed.eq(0),
-                    batch_start.eq(1), position.eq(0), buffer.eq(0), self.buffer_offset.eq(0),
-                    self.label_offset.eq(0), aborting.eq(0),
+                    run.eq(self.parameters), self.busy.eq(1), batch_start.eq(1), aborting.eq(0),
+                    position.eq(0), next_position.eq(~single), last_instruction.eq(single),
                 ]  # fmt: skip
                 m.next = "SEED"
             with m.State("SEED"):
                 m.d.comb += self.seed_load.eq(run.seed != 0)
                 m.next = "WAIT"
             with m.State("WAIT"):
-                with m.If(aborting | (self.batches_done == run.batches)):
+                with m.If(aborting | all_done):
                     m.d.sync += [self.busy.eq(0), aborting.eq(0)]
                     m.next = "IDLE"
                 with m.Elif(batch_start & uncommitted):
@@ -156,9 +157,13 @@ class Sequencer(wiring.Component):
                     m.d.sync += [live.eq(fetch.instruction), batch_start.eq(0), cycle.eq(0)]
                     m.next = "SETUP"
             with m.State("SETUP"):
-                m.d.comb += self.counting.eq(1)
+                m.d.comb += [
+                    self.counting.eq(1),
+                    tiles.begin.eq(1),
+                    tile_cycle.begin.eq(1),
+                    tile_cycle.count.eq(live.tile_width),
+                ]
                 m.d.sync += cycle.eq(cycle + 1)
-                tiles.clear(m)
                 with m.If(aborting):
                     m.d.sync += cycle.eq(0)
                     m.next = "FLUSH"
@@ -166,18 +171,19 @@ class Sequencer(wiring.Component):
                     m.d.sync += cycle.eq(0)
                     m.next = "LEAD"
             with m.State("LEAD"):
-                m.d.comb += [self.counting.eq(1), issue_load.valid.eq(1)]
+                m.d.comb += [self.counting.eq(1), issue_load.valid.eq(1), tile_cycle.step.eq(1)]
                 m.d.sync += cycle.eq(cycle + 1)
                 with m.If(aborting):
                     m.d.sync += cycle.eq(0)
                     m.next = "FLUSH"
-                with m.Elif(cycle == live.tile_width - 1):
+                with m.Elif(tile_cycle.last):
                     m.d.sync += cycle.eq(0)
-                    tiles.advance_load(m)
+                    m.d.comb += tiles.loaded.eq(1)
                     m.next = "TILES"
             with m.State("TILES"):
                 m.d.comb += [
                     self.counting.eq(1),
+                    tile_cycle.step.eq(1),
                     issue_stream.valid.eq(cycle < live.time_count),
                     issue_load.valid.eq((cycle < live.tile_width) & ~tiles.load_done),
                 ]
@@ -186,16 +192,15 @@ class Sequencer(wiring.Component):
                 with m.If(aborting):
                     m.d.sync += cycle.eq(0)
                     m.next = "FLUSH"
-                with m.Elif(cycle == live.tile_cycles - 1):
+                with m.Elif(tile_cycle.last):
                     m.d.sync += cycle.eq(0)
-                    tiles.advance_load(m)
-                    tiles.advance_stream(m)
+                    m.d.comb += [tiles.loaded.eq(1), tiles.streamed.eq(1)]
                     with m.If(tiles.stream_last):
                         m.next = "FLUSH"
             with m.State("FLUSH"):
                 m.d.comb += self.counting.eq(1)
-                m.d.sync += cycle.eq(cycle + 1)
-                with m.If(cycle == flush_cycles(self.config) - 1):
+                m.d.sync += [cycle.eq(cycle + 1), flushed.eq(cycle == flush_cycles(self.config) - 2)]
+                with m.If(flushed):
                     with m.If(self.loss_busy):
                         m.next = "LOSS"
                     with m.Else():
@@ -207,70 +212,115 @@ class Sequencer(wiring.Component):
                     m.d.comb += self.finished.eq(1)
                     m.next = "WAIT"
         with m.If(self.finished):
-            m.d.sync += position.eq(next_position)
-            with m.If(last_instruction):
-                self._next_batch(m, run, buffer, batch_start)
+            becomes_last = next_position + 1 == run.instruction_count
+            m.d.sync += [
+                position.eq(next_position),
+                next_position.eq(Mux(becomes_last, 0, next_position + 1)),
+                last_instruction.eq(becomes_last),
+            ]
+        with m.If(batch_end):
+            m.d.sync += batch_start.eq(1)
         return m
 
-    def _next_batch(self, m: Module, run: data.View, buffer: Signal, batch_start: Signal) -> None:
-        m.d.sync += [self.batches_done.eq(self.batches_done + 1), batch_start.eq(1)]
-        with m.If(buffer + 1 == run.buffers):
-            m.d.sync += [buffer.eq(0), self.buffer_offset.eq(0), self.label_offset.eq(0)]
-        with m.Else():
+    def _batches(self, m: Module, run: data.View, batch_end: Signal) -> tuple[Signal, Signal]:
+        """Counts batches, and moves from one batch buffer to the next.
+
+        Returns whether all are done, and whether the next has to wait for the host; after a batch both are known at
+        once, for they were computed while it ran.
+        """
+        left = Signal(32)
+        available = Signal(32)
+        buffer = Signal(13)
+        all_done, uncommitted, none_available, last_buffer = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += uncommitted.eq(none_available & ~run.resident)
+        m.d.sync += [
+            available.eq(available + Mux(self.commit, self.commit_batches, 0) - batch_end),
+            # A batch that becomes available in the very cycle in which one ends is seen a cycle later.
+            none_available.eq(available == batch_end),
+            last_buffer.eq(buffer + 1 == run.buffers),
+        ]
+        with m.If(batch_end):
+            m.d.sync += [self.batches_done.eq(self.batches_done + 1), left.eq(left - 1), all_done.eq(left == 1)]
+            with m.If(last_buffer):
+                m.d.sync += [buffer.eq(0), self.buffer_offset.eq(0), self.label_offset.eq(0)]
+            with m.Else():
+                m.d.sync += [
+                    buffer.eq(buffer + 1),
+                    self.buffer_offset.eq(self.buffer_offset + run.buffer_words),
+                    self.label_offset.eq(self.label_offset + run.label_words),
+                ]
+        with m.If(self.start & ~self.busy):
             m.d.sync += [
-                buffer.eq(buffer + 1),
-                self.buffer_offset.eq(self.buffer_offset + run.buffer_words),
-                self.label_offset.eq(self.label_offset + run.label_words),
-            ]
+                self.batches_done.eq(0), left.eq(self.parameters.batches), all_done.eq(self.parameters.batches == 0),
+                available.eq(0), none_available.eq(1), buffer.eq(0), self.buffer_offset.eq(0), self.label_offset.eq(0),
+            ]  # fmt: skip
+        return all_done, uncommitted
 
     def _issue(
-        self, m: Module, live: data.View, cycle: Signal, tiles: "_TileCounters", stream: data.View, load: data.View
+        self, m: Module, live: data.View, cycle: Signal, tiles: "_Tiles", stream: data.View, load: data.View
     ) -> None:
         """Everything about the vectors of this cycle but their validity, which belongs to the state."""
-        last_time = cycle == live.time_count - 1
-        last_column = cycle == live.tile_width - 1
+        # Constants of the instruction, which stand long before they are compared.
+        final_time, final_column = Signal(COUNT_BITS, reset_less=True), Signal(COUNT_BITS, reset_less=True)
+        m.d.sync += [final_time.eq(live.time_count - 1), final_column.eq(live.tile_width - 1)]
+        last_time = cycle == final_time
+        last_column = cycle == final_column
         m.d.comb += [
             stream.tile_start.eq(cycle == 0),
-            stream.first.eq(tiles.stream_reduction == 0),
-            stream.last.eq(tiles.stream_reduction_last),
+            stream.first.eq(tiles.stream_first_reduction),
+            stream.last.eq(tiles.stream_last_reduction),
             stream.last_time.eq(last_time),
-            stream.last_outer.eq(tiles.stream_outer == live.outer_count - 1),
-            stream.level.eq(_level(last_time, tiles.stream_reduction_last)),
+            stream.last_outer.eq(tiles.stream_last_outer),
+            stream.level.eq(_level(last_time, tiles.stream_last_reduction)),
             load.column.eq(cycle),
-            load.last.eq(tiles.load_reduction_last),
-            load.level.eq(_level(last_column, tiles.load_reduction_last)),
+            load.last.eq(tiles.load_last_reduction),
+            load.level.eq(_level(last_column, tiles.load_last_reduction)),
         ]
 
 
-class _TileCounters:
+class _Tiles(wiring.Component):
     """Which tile is streamed, and which is loaded: the loader is one tile ahead."""
 
-    def __init__(self, m: Module, live: data.View) -> None:
-        self.live = live
-        self.stream_reduction = Signal(COUNT_BITS)
-        self.stream_outer = Signal(COUNT_BITS)
-        self.load_reduction = Signal(COUNT_BITS)
-        self.load_outer = Signal(COUNT_BITS)
-        self.load_done = Signal()
-        self.stream_reduction_last = self.stream_reduction == live.reduction_count - 1
-        self.load_reduction_last = self.load_reduction == live.reduction_count - 1
-        self.stream_last = self.stream_reduction_last & (self.stream_outer == live.outer_count - 1)
+    instruction: In(instruction_layout())
+    begin: In(1)
+    loaded: In(1)
+    streamed: In(1)
+    stream_first_reduction: Out(1)
+    stream_last_reduction: Out(1)
+    stream_last_outer: Out(1)
+    stream_last: Out(1)
+    load_last_reduction: Out(1)
+    load_done: Out(1)
 
-    def clear(self, m: Module) -> None:
-        for counter in (self.stream_reduction, self.stream_outer, self.load_reduction, self.load_outer, self.load_done):
-            m.d.sync += counter.eq(0)
-
-    def advance_stream(self, m: Module) -> None:
-        m.d.sync += self.stream_reduction.eq(self.stream_reduction + 1)
-        with m.If(self.stream_reduction_last):
-            m.d.sync += [self.stream_reduction.eq(0), self.stream_outer.eq(self.stream_outer + 1)]
-
-    def advance_load(self, m: Module) -> None:
-        m.d.sync += self.load_reduction.eq(self.load_reduction + 1)
-        with m.If(self.load_reduction_last):
-            m.d.sync += [self.load_reduction.eq(0), self.load_outer.eq(self.load_outer + 1)]
-            with m.If(self.load_outer == self.live.outer_count - 1):
-                m.d.sync += self.load_done.eq(1)
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        counters = {}
+        for name, advance in (("stream", self.streamed), ("load", self.loaded)):
+            m.submodules[f"{name}_reduction"] = reduction = Countdown()
+            m.submodules[f"{name}_outer"] = outer = Countdown()
+            counters[name] = reduction, outer
+            m.d.comb += [
+                reduction.count.eq(self.instruction.reduction_count),
+                reduction.begin.eq(self.begin),
+                reduction.step.eq(advance),
+                outer.count.eq(self.instruction.outer_count),
+                outer.begin.eq(self.begin),
+                outer.step.eq(advance & reduction.last),
+            ]
+        stream_reduction, stream_outer = counters["stream"]
+        load_reduction, load_outer = counters["load"]
+        m.d.comb += [
+            self.stream_first_reduction.eq(stream_reduction.first),
+            self.stream_last_reduction.eq(stream_reduction.last),
+            self.stream_last_outer.eq(stream_outer.last),
+            self.stream_last.eq(stream_reduction.last & stream_outer.last),
+            self.load_last_reduction.eq(load_reduction.last),
+        ]
+        with m.If(self.begin):
+            m.d.sync += self.load_done.eq(0)
+        with m.Elif(self.loaded & load_reduction.last & load_outer.last):
+            m.d.sync += self.load_done.eq(1)
+        return m
 
 
 def _level(last_inner: object, last_reduction: object) -> object:

@@ -1,12 +1,13 @@
 """The operand memories A, W and E with their read roles and their write side."""
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import EngineConfig
-from .memory import READ_CYCLES, WRITE_CYCLES, Gather, OperandBanks, Scatter
+from .memory import LANES_A_COPY, READ_CYCLES, WRITE_CYCLES, Gather, OperandBanks, Scatter
 from .pipeline import delay
+from .primitives import RegisterCopy
 from .program import ADDRESS_BITS, LANE_STEP_BITS, Memory
 
 __all__ = ["STORE_READ_CYCLES", "OperandStore", "host_word_layout"]
@@ -119,8 +120,11 @@ class OperandStore(wiring.Component):
         for role in ("stream", "load", "aux"):
             vector = getattr(self, role)
             for lane in range(len(vector)):
+                if lane % LANES_A_COPY == 0:
+                    m.submodules[f"{role}_source_{lane}"] = source = RegisterCopy(2)
+                    m.d.comb += source.d.eq(getattr(self, f"{role}_memory"))
                 word = Signal(signed(16), name=f"{role}_{lane}", reset_less=True)
-                with m.Switch(getattr(self, f"{role}_memory")):
+                with m.Switch(source.q):
                     for memory in OPERANDS:
                         with m.Case(memory):
                             m.d.sync += word.eq(gathers[memory].data[lane])
@@ -145,13 +149,15 @@ class OperandStore(wiring.Component):
             scatter.data.eq(self.write_data),
             scatter.enable.eq(self.write_enable),
         ]
-        drains = delay(m, self.write_enable.any(), WRITE_CYCLES, name="drains", reset_less=False)
-        destination = delay(m, self.write_memory, WRITE_CYCLES, name="destination")
+        draining = delay(m, self.write_enable.any(), WRITE_CYCLES - 1, name="draining", reset_less=False)
+        destination = delay(m, self.write_memory, WRITE_CYCLES - 1, name="destination")
+        drained = {memory: Signal(name=f"{memory.name.lower()}_drained") for memory in OPERANDS}
+        m.d.sync += [flag.eq(draining & (destination == memory)) for memory, flag in drained.items()]
         host = Signal(host_word_layout(), reset_less=True)
         host_valid = Signal()
         blocked = Signal()
         m.d.comb += [
-            blocked.eq(drains & (destination == host.memory)),
+            blocked.eq(Cat(drained.values()).bit_select(host.memory, 1)),
             self.host_waits.eq(host_valid & blocked),
             self.host_write.ready.eq(~self.host_waits),
         ]
@@ -159,19 +165,18 @@ class OperandStore(wiring.Component):
             m.d.sync += [host_valid.eq(self.host_write.valid), host.eq(self.host_write.payload)]
         host_bank = host.address[: config.bank_bits]
         for memory, component in banks.items():
-            drained = Signal(name=f"{memory.name.lower()}_drained")
             stored = Signal(name=f"{memory.name.lower()}_stored")
-            m.d.comb += [
-                drained.eq(drains & (destination == memory)),
-                stored.eq(host_valid & ~drained & (host.memory == memory)),
-            ]
+            m.d.comb += stored.eq(host_valid & ~drained[memory] & (host.memory == memory))
             for bank in range(config.banks):
+                if bank % LANES_A_COPY == 0:
+                    m.submodules[f"{memory.name.lower()}_drains_{bank}"] = drains = RegisterCopy(1)
+                    m.d.comb += drains.d.eq(draining & (destination == memory))
                 m.d.sync += [
                     component.write_words[bank].eq(
-                        Mux(drained, scatter.words[bank], host.address[config.bank_bits :])
+                        Mux(drains.q, scatter.words[bank], host.address[config.bank_bits :])
                     ),
-                    component.write_data[bank].eq(Mux(drained, scatter.bank_data[bank], host.word)),
+                    component.write_data[bank].eq(Mux(drains.q, scatter.bank_data[bank], host.word)),
                     component.write_enable[bank].eq(
-                        (drained & scatter.bank_enable[bank]) | (stored & (host_bank == bank))
+                        (drains.q & scatter.bank_enable[bank]) | (stored & (host_bank == bank))
                     ),
                 ]

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..bus import HostBus
 from ..config import EngineConfig
+from ..pipeline import elastic
 from .packet_bytes import packet_bytes
 from .receive import SLOTS, PacketBuffer
 from .session import Session
@@ -57,7 +58,7 @@ class Endpoint(wiring.Component):
         wiring.connect(m, session.write, wiring.flipped(self.bus.write))
         wiring.connect(m, transmitter.read, wiring.flipped(self.bus.read))
         wiring.connect(m, wiring.flipped(self.bus.read_data), transmitter.read_data)
-        wiring.connect(m, transmitter.tx, wiring.flipped(self.tx))
+        elastic(m, "tx_elastic", transmitter.tx, self.tx)
         m.d.comb += [
             buffer.release.eq(session.release),
             session.free.eq(buffer.free),

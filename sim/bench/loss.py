@@ -258,7 +258,7 @@ class Bench:
                 assert busy == (cycle < idle_cycle), f"{context}: busy is {busy}, idle cycle is {idle_cycle}"
             elif index > 0:
                 assert busy, f"{context}: not busy inside a block"
-            elif cycle < first_cycle:
+            elif cycle <= first_cycle:
                 assert not busy, f"{context}: busy before the first block"
         self.driver.present(None, last=False, count=0)
 

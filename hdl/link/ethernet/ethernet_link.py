@@ -5,6 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from ...pipeline import elastic
 from ..packet_bytes import packet_bytes
 from ..receive import SLOTS
 from .compose import Compose
@@ -83,7 +84,7 @@ class EthernetLink(wiring.Component):
         wiring.connect(m, ring.frames, dispatch.frames)
         wiring.connect(m, dispatch.rx, wiring.flipped(self.rx))
         wiring.connect(m, wiring.flipped(self.tx), compose.tx)
-        wiring.connect(m, dispatch.questions, compose.questions)
+        elastic(m, "question_elastic", dispatch.questions, compose.questions)
         wiring.connect(m, store.frame, mac_transmit.frame)
         wiring.connect(m, mac_transmit.phy, wiring.flipped(self.phy_tx))
         m.d.comb += [
