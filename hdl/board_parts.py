@@ -16,8 +16,21 @@ class Clock:
 
 @dataclass(frozen=True)
 class Ethernet:
-    """Interface (``rgmii``, ``gmii`` or ``mii``) and chip of the PHY, delays at its pins in picoseconds (`hdl.phy`),
-    and, for a PHY without a crystal, the clock that it is given; 0: none."""
+    """The PHY of a board.
+
+    Attributes
+    ----------
+    phy
+        Interface: ``rgmii``, ``gmii`` or ``mii``.
+    line_bits_per_second, chip
+        Of the PHY.
+    rx_delay_ps, tx_delay_ps
+        Of the pins, see `hdl.phy`.
+    reference_hz
+        Clock that a PHY without a crystal is given; 0: none.
+    supplies_clock
+        The clock of the board is the PHY's and would stop in its reset, so that it is never reset.
+    """
 
     phy: str
     line_bits_per_second: int
@@ -25,6 +38,7 @@ class Ethernet:
     rx_delay_ps: int = 0
     tx_delay_ps: int = 0
     reference_hz: int = 0
+    supplies_clock: bool = False
 
 
 @dataclass(frozen=True)

@@ -191,8 +191,11 @@ class BoardTop(Elaboratable):
             m.d.comb += signal.eq(pin) if is_input else pin.eq(signal)
         wiring.connect(m, adapter.rx, self.system.phy_rx)
         wiring.connect(m, self.system.phy_tx, adapter.tx)
-        m.submodules.phy_reset = reset = PhyReset(self.clock.sync_hz)
-        m.d.comb += self._pins["eth_reset_n"].eq(reset.reset_n)
+        if link.supplies_clock:
+            m.d.comb += self._pins["eth_reset_n"].eq(1)
+        else:
+            m.submodules.phy_reset = reset = PhyReset(self.clock.sync_hz)
+            m.d.comb += self._pins["eth_reset_n"].eq(reset.reset_n)
         if self.leds is None:
             return Const(1)
         m.submodules.mdio = mdio = Mdio(self.clock.sync_hz)

@@ -32,6 +32,7 @@ from cost_model.synthesis import (
     synthesise_ecp5,
 )
 from cost_model.tools import tool_version
+from hdl.board_parts import Ethernet
 from hdl.board_top import BoardTop
 from hdl.clocking import ClockError, ClockOutput, pll_settings
 from hdl.config import EngineConfig
@@ -109,6 +110,12 @@ def build_board(request: BuildRequest, output: Path, announce: Announce) -> dict
         raise BuildError(f"{request.board.name} has no {request.link}; use --link {_other(request.link)}")
     prediction = _check_fit(request, device)
     board = request.board
+    if isinstance(link, Ethernet) and 8 * board.clock.sync_hz < link.line_bits_per_second:
+        least_mhz = link.line_bits_per_second / 8e6
+        raise BuildError(
+            f"sync must be at least {least_mhz:g} MHz with the Ethernet of {board.name}, "
+            f"not {board.clock.sync_hz / 1e6:g} MHz: a byte of the line takes a cycle"
+        )
     try:
         pll_settings(board.clock.input_hz, (ClockOutput(board.clock.sync_hz),), TARGETS[board.family])
     except ClockError as error:

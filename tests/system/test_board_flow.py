@@ -177,6 +177,16 @@ def test_the_top_of_each_family_has_its_cells(
         assert located - clocked == len(pin), pin.name
 
 
+@pytest.mark.parametrize(("name", "held"), [("ecpix5-85f", True), ("colorlight-5a-75b", False)])
+def test_a_phy_that_supplies_the_clock_is_not_reset(monkeypatch: pytest.MonkeyPatch, name: str, held: bool) -> None:
+    monkeypatch.setattr(board_top, "EthernetTop", EchoTop)
+    board = load_board(name)
+    assert board.ethernet is not None
+    top = BoardTop(SMALL, board.clock, board.leds, board.ethernet, **ADDRESSES)
+    source = to_verilog(top, Target.ECP5, "deep3", top.ports)
+    assert ("assign eth_reset_n = 1'h1;" not in source) == held
+
+
 @pytest.mark.parametrize("link", ["ethernet", "uart"])
 def test_the_engine_fits_into_the_top(link: str) -> None:
     board = load_board("ecpix5-85f")

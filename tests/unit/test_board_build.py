@@ -83,6 +83,11 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["--board", "ecpix5-45f", "--mac", "x"], "mac must be six bytes like 02:d3:00:00:00:01, not 'x'"),
         (["--board", "ecpix5-45f", "--port", "0"], "port must be an integer between 1 and 65535, not 0"),
         (
+            ["--board", "ecpix5-45f", "--sync-mhz", "100"],
+            "sync must be at least 125 MHz with the Ethernet of LambdaConcept ECPIX-5 45F, not 100 MHz: a byte of the "
+            "line takes a cycle",
+        ),
+        (
             ["--board", "ecpix5-45f", "--sync-mhz", "127"],
             "LambdaConcept ECPIX-5 45F: no setting of a PLL makes 127 MHz from 100 MHz",
         ),
