@@ -7,7 +7,7 @@ from itertools import pairwise
 from .layout import pitch_words
 from .network import MAX_SIZE
 
-__all__ = ["GlobalNetwork", "LocalNetwork", "chain", "largest", "operand_words"]
+__all__ = ["FEWEST_FEATURES", "GlobalNetwork", "LocalNetwork", "chain", "largest", "operand_words"]
 
 STEPS = 64
 MEASURED_RATIO = 0.25

@@ -14,7 +14,7 @@ from .devices import Device, load_device
 from .engine_choice import Shortage, engine_for, geometries, shortages
 from .layout import DoesNotFit
 from .link_time import link_of
-from .local_network import GlobalNetwork, LocalNetwork, chain, largest
+from .local_network import FEWEST_FEATURES, GlobalNetwork, LocalNetwork, chain, largest
 from .lowering import lower
 from .network import MAX_SIZE, Network
 from .resources import Link, block_rams, blocks_taken, logic, multipliers
@@ -318,7 +318,8 @@ def embedding_range(design: Design) -> tuple[int, int]:
         step = step_of(embedding)
         return step is not None and step.cycles <= limit
 
-    return (_last(1, longest, is_short) if is_short(1) else 1), longest
+    least = min(FEWEST_FEATURES, longest)
+    return (_last(least, longest, is_short) if is_short(least) else least), longest
 
 
 def _last(low: int, high: int, holds: Callable[[int], bool]) -> int:
