@@ -6,6 +6,7 @@ from dataclasses import asdict
 from tqdm import tqdm
 
 from hdl.config import EngineConfig
+from host.timing_words import critical_path_words
 
 from .command import Command, Report
 
@@ -106,18 +107,7 @@ def _describe_engine(report: Report) -> str:
 def _describe_timing(report: Report) -> str:
     cells = ", ".join(f"{used} of {there} {name}" for name, (used, there) in report["utilisation"].items())
     head = f"{report['rows']}x{report['cols']} engine on {report['device']}: {report['fmax_hz'] / 1e6:.1f} MHz"
-    path = report["critical_path"]
-    if not path:
-        return f"{head}\n{cells}"
-    routing_ns = sum(delay for _, _, delay, kind in path if kind == "routing")
-    total_ns = sum(delay for _, _, delay, _ in path)
-    ends = f"{_register(path[0][0])} to {_register(path[-1][1])}"
-    return f"{head}\n{cells}\ncritical path: {ends}, {total_ns:.2f} ns, {routing_ns:.2f} ns of it routing"
-
-
-def _register(cell: str) -> str:
-    """Name of the register in the name of a flip-flop as Yosys makes it."""
-    return cell.split("_TRELLIS_FF", maxsplit=1)[0]
+    return f"{head}\n{cells}\n{critical_path_words(report['critical_path'])}"
 
 
 COMMAND = Command(
