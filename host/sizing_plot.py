@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, NullLocator
 
 from cost_model.resources import memories, memory_uses
 from cost_model.sizing import Design, link_kind, pareto_front
@@ -38,13 +39,16 @@ def _front(axes: Axes, designs: list[Design]) -> None:
     for chosen, colour, label in groups:
         axes.scatter(
             [design.epoch_seconds for design in chosen], [design.epoch_joules for design in chosen],
-            s=[10 + design.blocks for design in chosen], color=colour, label=label,
+            s=[4 + design.blocks / 5 for design in chosen], color=colour, label=label,
         )  # fmt: skip
     for design in front:
         place = (design.epoch_seconds, design.epoch_joules)
         axes.annotate(f"{design.config.rows}x{design.config.columns}", place, fontsize=7)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    for axis, scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
+        scale("log")
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(NullLocator())
     axes.set_xlabel("seconds for the work of an epoch")
     axes.set_ylabel("joules (modelled)")
     axes.set_title("designs; area: block RAM")
