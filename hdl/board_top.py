@@ -33,7 +33,7 @@ class BoardTop(Elaboratable):
 
     The ports are named as in the pin files of ``constraints/``: ``clk`` or ``clk_p`` and ``clk_n``, those of the
     adapter in `hdl.phy` with ``eth_`` before them, ``eth_rx_clk``, ``eth_reset_n``, ``eth_mdc``, ``eth_mdio``,
-    ``eth_ref_clk``, ``uart_rx``, ``uart_tx``, ``led``. Resets are released when the PLL has locked.
+    ``eth_ref_clk``, ``uart_rx``, ``uart_tx``, ``led``. Clocks start when the PLL has locked.
 
     Parameters
     ----------
@@ -132,10 +132,16 @@ class BoardTop(Elaboratable):
         else:
             m.d.comb += pll.clk_in.eq(self._pins["clk_p" if self.clock.differential else "clk"])
         for index, name in enumerate(domains):
-            self._domain(m, name, pll.clk[index], pll.locked)
+            self._domain(m, name, pll.clk[index])
         return pll.locked
 
-    def _domain(self, m: Module, name: str, clock: ValueLike, locked: Signal) -> None:
+    def _domain(self, m: Module, name: str, clock: ValueLike) -> None:
+        """A clock of the PLL, which stands still until all is ready."""
+        m.domains += ClockDomain(name, reset_less=True)
+        m.d.comb += ClockSignal(name).eq(clock)
+
+    def _foreign_domain(self, m: Module, name: str, clock: ValueLike, locked: Signal) -> None:
+        """A clock that comes from a pin, and that may run at any time."""
         m.domains += ClockDomain(name)
         m.d.comb += ClockSignal(name).eq(clock)
         m.submodules[f"{name}_reset"] = ResetSynchronizer(~locked, domain=name)
@@ -155,11 +161,11 @@ class BoardTop(Elaboratable):
             domains.append("delay_ref")
             outputs.append(ClockOutput(DELAY_REFERENCE_HZ))
         locked = self._pll(m, platform, domains, outputs)
-        self._domain(m, "eth_rx", self._clock_pin(m, platform, "eth_rx_clk"), locked)
+        self._foreign_domain(m, "eth_rx", self._clock_pin(m, platform, "eth_rx_clk"), locked)
         if link.phy == "mii":
-            self._domain(m, "eth_tx", self._clock_pin(m, platform, "eth_tx_clk"), locked)
+            self._foreign_domain(m, "eth_tx", self._clock_pin(m, platform, "eth_tx_clk"), locked)
         elif "eth_tx" not in domains:
-            self._domain(m, "eth_tx", ClockSignal("sync"), locked)
+            self._domain(m, "eth_tx", ClockSignal("sync"))
         if link.reference_hz:
             m.submodules.reference = reference = DomainRenamer("eth_ref")(DdrOutput(1))
             m.d.comb += [reference.high.eq(1), self._pins["eth_ref_clk"].eq(reference.pin)]

@@ -103,6 +103,9 @@ def _feedback(settings: PllSettings) -> tuple[int, int]:
 class Pll(wiring.Component):
     """PLL or MMCM with clocks on global nets; in simulation every output is the input.
 
+    The clocks stand still until the PLL has locked. Registers have their initial values from configuration, so what
+    runs on these clocks needs no reset: that of some thousand registers would be one of the longest paths of a device.
+
     Parameters
     ----------
     input_hz
@@ -148,6 +151,9 @@ class Pll(wiring.Component):
     def _ecp5(self, m: Module, settings: PllSettings) -> Instance:
         feedback, feedback_output = _feedback(settings)
         feedback_clock = Signal()
+        raw = Signal(len(self.outputs))
+        for index, (early, clock) in enumerate(zip(raw, self.clk, strict=True)):
+            m.submodules[f"gate{index}"] = Instance("DCCA", i_CLKI=early, i_CE=self.locked, o_CLKO=clock)
         values: dict[str, object] = {
             "p_PLLRST_ENA": "DISABLED", "p_INTFB_WAKE": "DISABLED", "p_STDBY_ENABLE": "DISABLED",
             "p_DPHASE_SOURCE": "DISABLED", "p_CLKI_DIV": settings.input_divider, "p_CLKFB_DIV": feedback,
@@ -160,7 +166,7 @@ class Pll(wiring.Component):
             **{f"i_{name}": Const(1) for name in ("PHASEDIR", "PHASESTEP", "PHASELOADREG")},
         }  # fmt: skip
         for name, divider, output, clock in zip(
-            ("CLKOP", "CLKOS", "CLKOS2"), settings.dividers, self.outputs, self.clk, strict=False
+            ("CLKOP", "CLKOS", "CLKOS2"), settings.dividers, self.outputs, raw, strict=False
         ):
             values |= {
                 f"p_{name}_ENABLE": "ENABLED", f"p_{name}_DIV": divider, f"p_{name}_FPHASE": 0,
@@ -184,5 +190,7 @@ class Pll(wiring.Component):
             values[f"p_CLKOUT{index}_DIVIDE{'_F' if index == 0 else ''}"] = float(divider) if index == 0 else divider
             values[f"p_CLKOUT{index}_PHASE"] = float(output.phase_degrees)
             values[f"o_CLKOUT{index}"] = raw[index]
-            m.submodules[f"buffer{index}"] = Instance("BUFG", i_I=raw[index], o_O=self.clk[index])
+            m.submodules[f"buffer{index}"] = Instance(
+                "BUFGCE", i_I=raw[index], i_CE=self.locked, o_O=self.clk[index]
+            )
         m.submodules.mmcm = Instance(cell, **values)
