@@ -1,9 +1,8 @@
 """Delays by registers: latency is free in a feed-forward pipeline, so every unit uses it to stay short between them."""
 
-from amaranth import Module, Shape, Signal, Value, ValueLike
+from amaranth import Module, Mux, Shape, Signal, Value, ValueLike
 from amaranth.hdl import ValueCastable
 from amaranth.lib import stream
-from amaranth.lib.fifo import SyncFIFO
 
 __all__ = ["NO_COLLISION_LOGIC", "delay", "elastic"]
 
@@ -27,16 +26,19 @@ def delay(m: Module, value: ValueLike, cycles: int, *, name: str, reset_less: bo
 
 
 def elastic(m: Module, name: str, source: stream.Interface, sink: stream.Interface) -> None:
-    """Connects two streams with room for two transfers between them, without a loss of rate.
+    """Connects two streams with room for two transfers between them, one cycle later and without a loss of rate.
 
-    ``ready`` then comes from a register: chains of units that each wait for the next do not become one long path.
+    What either side sees comes from a register: chains of units that each wait for the next do not become one long
+    path.
     """
-    m.submodules[name] = fifo = SyncFIFO(width=len(Value.cast(source.payload)), depth=2)
-    m.d.comb += [
-        fifo.w_data.eq(source.payload),
-        fifo.w_en.eq(source.valid),
-        source.ready.eq(fifo.w_rdy),
-        Value.cast(sink.payload).eq(fifo.r_data),
-        sink.valid.eq(fifo.r_rdy),
-        fifo.r_en.eq(sink.ready),
-    ]
+    payload = Value.cast(source.payload)
+    current = Signal(len(payload), name=f"{name}_current", reset_less=True)
+    spare = Signal(len(payload), name=f"{name}_spare", reset_less=True)
+    valid, spare_valid = Signal(name=f"{name}_valid"), Signal(name=f"{name}_spare_valid")
+    m.d.comb += [source.ready.eq(~spare_valid), sink.valid.eq(valid), Value.cast(sink.payload).eq(current)]
+    with m.If(~valid | sink.ready):
+        m.d.sync += [
+            valid.eq(spare_valid | source.valid), current.eq(Mux(spare_valid, spare, payload)), spare_valid.eq(0),
+        ]  # fmt: skip
+    with m.Elif(~spare_valid):
+        m.d.sync += [spare.eq(payload), spare_valid.eq(source.valid)]

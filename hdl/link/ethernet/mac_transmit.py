@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.crc import catalog
 from amaranth.lib.wiring import In, Out
 
+from ...pipeline import elastic
 from .crossing import TransmitCrossing, frame_byte_layout
 from .phy_bytes import PhyTransmit
 from .station import FCS_BYTES, MIN_FRAME_BYTES
@@ -40,7 +41,9 @@ class MacTransmit(wiring.Component):
         m.submodules.crc = crc = catalog.CRC32_ETHERNET(data_width=8).create()
         wiring.connect(m, crossing.phy, wiring.flipped(self.phy))
         m.d.comb += self.underrun.eq(crossing.underrun)
-        out = crossing.frame
+        out = stream.Signature(crossing.frame.payload.shape()).create()
+        # The crossing's ready is a comparison of Gray codes, and the FCS depends on whether a byte is taken.
+        elastic(m, "out_elastic", out, crossing.frame)
         step = ~out.valid | out.ready
         first = Signal(init=1)
         byte = Signal(8)
