@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from hdl.array import group_widths, sum_bits
 from hdl.config import EngineConfig
 
-from .memories import endpoint_memories, engine_memories, sum_memories, table_memories
+from .memories import (
+    endpoint_memories,
+    engine_memories,
+    ethernet_memories,
+    sum_memories,
+    table_memories,
+    uart_memories,
+)
 from .memory_mapping import LOGIC, MemoryShape, map_memory
 from .resource_samples import Sample, load_samples
 
@@ -36,6 +43,7 @@ def luts_of(cells: Mapping[str, int]) -> int:
     return cells.get("LUT4", 0) + CARRY_LUTS * carry + RAM_LUTS * ram
 
 
+@cache
 def unit_logic(unit: str, config: EngineConfig, width: int = 0) -> tuple[float, float]:
     """LUTs and flip-flops of one unit, a key of `cost_model.resource_samples.UNITS`."""
     luts, flip_flops = _fits()[unit]
@@ -139,9 +147,17 @@ def _store(config: EngineConfig) -> Features:
 
 
 def _memories_of(unit: str, config: EngineConfig) -> list[MemoryShape]:
-    if unit == "endpoint":
-        return endpoint_memories()
-    return [shape for shape in engine_memories(config) if shape.name.startswith(f"{unit}:")]
+    if unit in MEDIA:
+        return MEDIA[unit]()
+    return [shape for shape in _engine_memories(config) if shape.name.startswith(f"{unit}:")]
+
+
+MEDIA = {"endpoint": endpoint_memories, "ethernet": ethernet_memories, "uart": uart_memories}
+
+
+@cache
+def _engine_memories(config: EngineConfig) -> tuple[MemoryShape, ...]:
+    return tuple(engine_memories(config))
 
 
 def _memory_features(shapes: list[MemoryShape]) -> Features:

@@ -1,6 +1,7 @@
 """Block RAM and multipliers of a whole engine as Yosys maps them: its synthesis up to the step that maps memories."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 from hdl.config import EngineConfig
@@ -31,13 +32,15 @@ def mapped_hard_blocks(config: EngineConfig, family: str, folder: Path) -> tuple
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{TOP}.v").write_text(to_verilog(Engine(config), TARGETS[family], TOP))
-    script = f"read_verilog {TOP}.v; {SYNTHESIS[family]} -run begin:map_ffram; write_json {TOP}.json"
+    script = f"read_verilog {TOP}.v; {SYNTHESIS[family]} -run begin:map_ffram; tee -o cells.json stat -json"
     run_tool("yosys", ["-q", "-p", script], folder, "yosys.log")
-    module = json.loads((folder / f"{TOP}.json").read_text())["modules"][TOP]
+    found: dict[str, int] = json.loads((folder / "cells.json").read_text())["modules"][f"\\{TOP}"]["num_cells_by_type"]
+    cells: Counter[str] = Counter()
+    for kind, count in found.items():
+        cells[_primitive(kind)] += count
     names = {cell.name for cell in FAMILIES[family].cells if cell.block}
-    kinds = [_primitive(cell["type"]) for cell in module["cells"].values()]
-    blocks = {name: kinds.count(name) for name in sorted(names) if name in kinds}
-    return blocks, sum(kind in MULTIPLIERS for kind in kinds)
+    blocks = {name: cells[name] for name in sorted(names) if cells[name]}
+    return blocks, sum(cells[kind] for kind in MULTIPLIERS)
 
 
 def _primitive(kind: str) -> str:

@@ -3,7 +3,7 @@
 A test holds this list against the memories found in the elaborated gateware.
 """
 
-from collections.abc import Sequence
+from functools import cache
 
 from hdl.accumulator import ACCUMULATOR_BITS
 from hdl.array import group_widths
@@ -109,13 +109,14 @@ def _loss(config: EngineConfig) -> list[MemoryShape]:
         shapes.append(MemoryShape("loss: outputs", depth, 16))
     entries, lanes = config.exponential_entries, config.columns
     rounding = 1 << (8 - (entries.bit_length() - 1)) >> 1
-    logarithms = [value + rounding for value in log2_table(entries)]
+    logarithms = tuple(value + rounding for value in log2_table(entries))
     for name, table in (("exp2", exp2_table(entries)), ("log2", logarithms)):
         shapes.append(MemoryShape(f"loss: {name}", entries, _stored_bits(table), written=False, copies=lanes))
     return shapes
 
 
-def _stored_bits(table: Sequence[int]) -> int:
+@cache
+def _stored_bits(table: tuple[int, ...]) -> int:
     """Bits of a word that are not the same in every word."""
     differing = 0
     for word in table:

@@ -270,7 +270,8 @@ def _with_workers(design: Design) -> Design:
     """The design with as many workers as a limit on the time asks for."""
     seconds = design.task.limits.seconds
     while seconds is not None and design.epoch_seconds > seconds and design.workers < MOST_STALE_BATCHES:
-        workers = design.workers + 1
+        needed = math.ceil(design.workers * design.epoch_seconds / seconds)
+        workers = min(MOST_STALE_BATCHES, max(design.workers + 1, needed))
         design = replace(design, workers=workers, n_push=_n_push(design.step, workers))
     return design
 
@@ -340,22 +341,24 @@ def _what_is_short(task: Task, board: BoardDescription, device: Device, networks
     batch = task.batch
     while batch > 1:
         batch //= 2
-        smaller = replace(task, batch=batch)
-        if any(_design(smaller, board, device, networks, *shape) for shape in geometries(device)):
+        if not _shortage_of(replace(task, batch=batch), board, device, least):
             return f"{text}; batches of {batch} fit"
     more = "a board with" if task.limits.block_rams is None else "a limit of"
     return f"{text}; {more} more block RAM is needed"
 
 
 def _shortage_of(task: Task, board: BoardDescription, device: Device, least: LocalNetwork) -> str:
-    """The smallest shortage over all geometries."""
+    """The smallest shortage over all geometries; empty where there is none."""
     found: list[Shortage] = []
     for rows, columns in geometries(device):
         config = engine_for(rows, columns, least.sizes, task.batch, BUFFERS, len(least.sizes) - 1)
         if config is not None:
-            found += shortages(config, device, link_kind(board), task.limits.block_rams)
+            short = shortages(config, device, link_kind(board), task.limits.block_rams)
+            if not short:
+                return ""
+            found += short
     if not found:
-        return f"{task.batch * BUFFERS} labels are more than an engine can keep"
+        return "a memory of more than 2^18 words, or more labels than an engine keeps, would be needed"
     return str(min(found, key=lambda shortage: shortage.needed - shortage.available))
 
 

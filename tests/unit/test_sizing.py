@@ -162,6 +162,16 @@ def test_the_networks_of_the_paper_fit_every_board(board: str, network: GlobalNe
     assert report["resources"]["block_rams"]["used"] <= load_device(best.board.device).block_ram.count
 
 
+def test_an_array_that_the_link_cannot_feed_is_said_so() -> None:
+    report, designs = size_report(Task(PAPER[2]), "arty-a7-100")
+    assert report["bottleneck"]["what"] == "link"
+    assert any(note.startswith("the link feeds the array ") for note in report["notes"])
+    fed = size_report(Task(PAPER[1]), "ecpix5-85f")[0]
+    assert fed["bottleneck"]["what"] == "array"
+    assert not any("feeds" in note for note in fed["notes"])
+    assert designs[0].step.fed_macs_per_second < designs[0].step.peak_macs_per_second
+
+
 def test_a_limit_on_time_takes_more_boards() -> None:
     task = Task(PAPER[2])
     board = load_board("ecpix5-85f")
