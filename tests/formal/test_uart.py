@@ -149,7 +149,7 @@ def test_a_decoder_that_remembers_is_found(was: str, becomes: str) -> None:
     ("was", "becomes"),
     [
         ("with m.If(owes_empty_block)", "with m.If(0)"),
-        ("write.en.eq(packets.valid & ~is_zero)", "write.en.eq(packets.valid)"),
+        ("with m.If(is_zero | byte.last |", "with m.If(byte.last |"),
         ("encoded.payload.eq(count + 1)", "encoded.payload.eq(count)"),
     ],
 )
