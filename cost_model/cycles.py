@@ -31,7 +31,7 @@ def instruction_cycles(instruction: Instruction, config: EngineConfig) -> int:
 
 def fetch_wait_cycles(instruction: Instruction, config: EngineConfig) -> int:
     """Cycles the successor of ``instruction`` waits because it is not fetched yet."""
-    return max(0, fetch_cycles() + 1 - instruction_cycles(instruction, config))
+    return max(0, fetch_cycles() + 2 - instruction_cycles(instruction, config))
 
 
 def run_cycles(program: Sequence[Instruction], config: EngineConfig, batches: int) -> int:

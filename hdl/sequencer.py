@@ -130,7 +130,7 @@ class Sequencer(wiring.Component):
 
         m.d.comb += [
             fetch.slot.eq(Mux(self.busy, run.first_instruction + next_position, self.parameters.first_instruction)),
-            fetch.begin.eq(accept),
+            fetch.begin.eq(self.begin),
         ]
         with m.FSM():
             with m.State("IDLE"), m.If(self.start):
