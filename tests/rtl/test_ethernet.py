@@ -29,7 +29,7 @@ GIGABIT = [
 
 @pytest.mark.parametrize("periods_ps", GIGABIT)
 def test_any_traffic(periods_ps: tuple[int, int, int]) -> None:
-    run("sim.bench.ethernet", 1, periods_ps, byte_cycles=1, cases=25)
+    run("sim.bench.ethernet", 1, periods_ps, byte_cycles=1, cases=15)
 
 
 @pytest.mark.parametrize("periods_ps", GIGABIT)
@@ -38,7 +38,7 @@ def test_full_load(periods_ps: tuple[int, int, int]) -> None:
 
 
 def test_any_traffic_at_100_megabit() -> None:
-    run("sim.bench.ethernet", 3, (8000, 40000, 40000), byte_cycles=2, cases=12)
+    run("sim.bench.ethernet", 3, (8000, 40000, 40000), byte_cycles=2, cases=5)
 
 
 def test_a_clock_too_slow_for_the_line() -> None:
