@@ -287,15 +287,14 @@ class Bench:
         await self.wait_bytes(QUIET_BYTES)
 
     def _activity(self) -> tuple[int, ...]:
-        scoreboard = self.scoreboard
-        return (self.source.queue_occupancy_bytes, self.endpoint.bytes, self.frames, scoreboard.counted.total())
+        return (self.source.queue_occupancy_bytes, self.endpoint.bytes, self.frames, self.scoreboard.counted.total())
 
 
 async def begin(dut: Any) -> Bench:
     """The bench that the environment asks for, out of reset."""
-    periods_ps = json.loads(os.environ["DEEP3_PERIODS_PS"])
+    periods_ps = tuple(json.loads(os.environ["DEEP3_PERIODS_PS"]))
     station = Station(**json.loads(os.environ["DEEP3_STATION"]))
-    rng = random.Random(int(os.environ["DEEP3_SEED"]))
-    bench = Bench(dut, rng, station, tuple(periods_ps), int(os.environ["DEEP3_BYTE_CYCLES"]))
+    byte_cycles = int(os.environ["DEEP3_BYTE_CYCLES"])
+    bench = Bench(dut, random.Random(int(os.environ["DEEP3_SEED"])), station, periods_ps, byte_cycles)
     await bench.reset()
     return bench

@@ -38,7 +38,7 @@ def test_full_load(periods_ps: tuple[int, int, int]) -> None:
 
 
 def test_any_traffic_at_100_megabit() -> None:
-    run("sim.bench.ethernet", 3, (8000, 40000, 40000), byte_cycles=2, cases=5)
+    run("sim.bench.ethernet", 3, (20000, 40000, 40000), byte_cycles=2, cases=5)
 
 
 def test_a_clock_too_slow_for_the_line() -> None:
