@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from amaranth.hdl import Cat, Module, Signal, Value
 from prover import Describe, Refuted, Specification, bounded, variant
-from test_packet_buffer import OneWord
+from test_packet_buffer_proof import OneWord
 
 from hdl.link.ethernet.frame_ring import FrameRing
 
