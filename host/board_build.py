@@ -185,7 +185,7 @@ def _check_fit(request: BuildRequest, device: Device) -> dict[str, int]:
 
 def _ecp5(request: BuildRequest, source: str, pins: str, output: Path, announce: Announce) -> dict[str, Any]:
     root = cache_folder() / "flow"
-    announce(f"synthesise with {tool_version('yosys')}")
+    announce(f"synthesise with {tool_version('yosys').split(' (')[0]}")
     started_s = time.perf_counter()
     synthesis, known = kept_stage(
         root,
