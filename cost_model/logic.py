@@ -32,7 +32,7 @@ FAMILY = "ecp5"
 CARRY_LUTS, RAM_LUTS = 2, 6
 """LUTs that a CCU2C takes, and a TRELLIS_DPR16X4 with its write logic."""
 LUT4_OF_A_LUT6 = 0.62
-"""6-input LUTs that do the work of one 4-input LUT: the middle of what both syntheses of the units give."""
+"""6-input LUTs that do the work of one 4-input LUT: a guess, no synthesis for Xilinx was counted."""
 
 Features = tuple[float, ...]
 
