@@ -11,7 +11,7 @@ demo: setup
 	$(BIN)/deep3 train digits --hidden 64,32 --worker cpu:1 --worker virtual:1 --epochs 40 --deterministic --reference
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 verify: setup
 	$(BIN)/python -m pytest -m verify --durations=0
