@@ -30,7 +30,9 @@ from .lighten import with_replications, without_zero_contents
 
 __all__ = ["BoardBuildError", "PacketBench", "board_library", "build_library", "cache_folder", "identity"]
 
-HARNESS = Path(__file__).with_name("harness.cpp")
+HERE = Path(__file__).parent
+HARNESS = HERE / "harness.cpp"
+EVERY_HARNESS = (HERE / "verilated_board.h", HERE / "verilated_board.cpp")
 VERILATOR_FLAGS = (
     "--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "--no-timing",
     "--prefix", "Vboard",
@@ -182,7 +184,8 @@ class PacketBench(wiring.Component):  # type: ignore[type-arg]
 
 def _key(made_from: str, flags: tuple[str, ...], compiler_flags: tuple[str, ...], harness: Path) -> str:
     tools = (YOSYS_SCRIPT, FLATTEN, EACH_CYCLE_FLAG, ONCE_FLAG, *flags, *compiler_flags, version("verilator"))
-    parts = (made_from, harness.read_text(), *tools, platform.machine())
+    sources = (path.read_text() for path in (harness, *EVERY_HARNESS))
+    parts = (made_from, *sources, *tools, platform.machine())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 
@@ -198,10 +201,10 @@ def _compile(
     verilog.write_text(with_replications(verilog.read_text()))
     generated = folder / "generated"
     _run(["verilator", *flags, "--Mdir", str(generated), str(verilog)], environment, folder)
-    sources = [harness, *sorted(generated.glob("*.cpp"))]
+    sources = [harness, *(path for path in EVERY_HARNESS if path.suffix == ".cpp"), *sorted(generated.glob("*.cpp"))]
     sources += [runtime / name for name in RUNTIME_SOURCES + (TRACE_SOURCES if trace else ())]
     compiler = os.environ.get("CXX", "g++")
-    includes = [f"-I{generated}", f"-I{runtime}", f"-I{runtime / 'vltstd'}"]
+    includes = [f"-I{HERE}", f"-I{generated}", f"-I{runtime}", f"-I{runtime / 'vltstd'}"]
     objects = [folder / f"{source.stem}.o" for source in sources]
     once = [source.stem.endswith("__Slow") or "__Trace" in source.stem for source in sources]
     levels = [ONCE_FLAG if flag else EACH_CYCLE_FLAG for flag in once]

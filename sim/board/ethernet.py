@@ -3,13 +3,13 @@
 import ctypes
 import zlib
 from pathlib import Path
-from types import TracebackType
 
 from hdl.config import EngineConfig
 from hdl.link.ethernet.ethernet_link import dropped_layout
 from hdl.link.ethernet.station import FCS_BYTES, MIN_FRAME_BYTES, PREAMBLE, PREAMBLE_BYTES, SFD, Station
 from hdl.link.protocol import UDP_PORT
 
+from .compiled import COUNT, SIZE, CompiledBoard, Signature
 from .errors import HarnessError
 from .ethernet_build import ethernet_library
 
@@ -21,16 +21,24 @@ GAP_BYTES = 12
 """The shortest gap between frames on a line."""
 
 QUIET_CYCLES = 8192
-"""Cycles without a byte in either direction and without a run after which a board is taken to be idle: more than
-a board takes to answer the four packets it can hold."""
+"""More than a board takes to answer the four packets it can hold."""
 
 _MAX_CARRIER_BYTES = 4096
 _PREAMBLE = bytes([PREAMBLE] * PREAMBLE_BYTES + [SFD])
 _DROPPED = tuple(name for name, _ in dropped_layout())
 
+_COUNT_OF = ctypes.POINTER(COUNT)
+_FUNCTIONS: dict[str, Signature] = {
+    "push": (None, [ctypes.c_char_p, SIZE, ctypes.c_uint32, ctypes.c_int64]),
+    "pop": (SIZE, [ctypes.c_char_p, SIZE, _COUNT_OF, _COUNT_OF]),
+    "last_in_cycle": (COUNT, []),
+    "dropped": (COUNT, [ctypes.c_int]),
+}
+"""Functions of ``ethernet_harness.cpp``."""
 
-class EthernetBoard:
-    """A board at GMII, one byte time a clock cycle; not thread-safe.
+
+class EthernetBoard(CompiledBoard):
+    """A board at GMII, one byte time a clock cycle.
 
     Frames are those of a packet socket or a TAP device: from the destination address to the end of the data. Preamble,
     padding and FCS are added and taken away here.
@@ -57,28 +65,10 @@ class EthernetBoard:
     ) -> None:
         self.config = config
         self.station = station
-        self._functions = _load(ethernet_library(config, station, trace is not None))
+        super().__init__(ethernet_library(config, station, trace is not None), trace, _FUNCTIONS, QUIET_CYCLES)
         self._buffer = ctypes.create_string_buffer(_MAX_CARRIER_BYTES)
         self._view = memoryview(self._buffer).cast("B")
-        self._cycles = ctypes.c_uint64(), ctypes.c_uint64()
-        handle = self._functions.board_create(None if trace is None else str(trace).encode())
-        if not handle:
-            raise HarnessError(f"cannot write the trace to {trace}")
-        self._handle: int | None = handle
-
-    def __enter__(self) -> "EthernetBoard":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Free the board and finish its trace; harmless when repeated."""
-        if self._handle is not None:
-            self._functions.board_destroy(self._handle)
-            self._handle = None
+        self._cycles = COUNT(), COUNT()
 
     def send(self, frame: bytes, gap_bytes: int = GAP_BYTES) -> None:
         """Queue a frame for the board, ``gap_bytes`` idle byte times after the one before."""
@@ -102,10 +92,6 @@ class EthernetBoard:
             self._handle, carrier, len(carrier), gap_bytes, -1 if error_byte is None else error_byte
         )
 
-    def run(self, max_cycles: int) -> int:
-        """Run until the board sent a frame, is idle, or ``max_cycles`` passed; returns the cycles run."""
-        return int(self._functions.board_run(self._handle, max_cycles, QUIET_CYCLES))
-
     def receive(self) -> list[tuple[bytes, int, int]]:
         """The frames sent by the board since the last call, each with the cycles of the first byte of its preamble and
         of the last of its FCS.
@@ -128,21 +114,6 @@ class EthernetBoard:
         return frames
 
     @property
-    def idle(self) -> bool:
-        """No frame is queued and nothing happened for a while: running on would change nothing."""
-        return bool(self._functions.board_quiet(self._handle, QUIET_CYCLES))
-
-    @property
-    def queued(self) -> int:
-        """Frames that have not fully entered the board."""
-        return int(self._functions.board_queued(self._handle))
-
-    @property
-    def cycles(self) -> int:
-        """Clock cycles since creation."""
-        return int(self._functions.board_cycles(self._handle))
-
-    @property
     def last_byte_in_cycle(self) -> int:
         """Cycle of the last byte that entered the board."""
         return int(self._functions.board_last_in_cycle(self._handle))
@@ -153,27 +124,3 @@ class EthernetBoard:
         count = self._functions.board_dropped
         return {name: int(count(self._handle, index)) for index, name in enumerate(_DROPPED)}
 
-
-def _load(library: Path) -> ctypes.CDLL:
-    try:
-        functions = ctypes.CDLL(str(library))
-    except OSError as error:
-        raise HarnessError(f"cannot load the virtual board: {error}") from None
-    pointer, size, count = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64
-    bytes_of, count_of = ctypes.c_char_p, ctypes.POINTER(ctypes.c_uint64)
-    signatures: dict[str, tuple[object, list[object]]] = {
-        "create": (pointer, [bytes_of]),
-        "destroy": (None, [pointer]),
-        "push": (None, [pointer, bytes_of, size, ctypes.c_uint32, ctypes.c_int64]),
-        "run": (count, [pointer, count, count]),
-        "pop": (size, [pointer, bytes_of, size, count_of, count_of]),
-        "quiet": (ctypes.c_int, [pointer, count]),
-        "queued": (size, [pointer]),
-        "cycles": (count, [pointer]),
-        "last_in_cycle": (count, [pointer]),
-        "dropped": (count, [pointer, ctypes.c_int]),
-    }
-    for name, (result, arguments) in signatures.items():
-        function = getattr(functions, f"board_{name}")
-        function.restype, function.argtypes = result, arguments
-    return functions
