@@ -1,0 +1,38 @@
+"""Program memory in the place of the host port's."""
+
+import random
+from collections import deque
+from typing import Any
+
+from hdl.fetch import READ_CYCLES
+from hdl.program import INSTRUCTION_WORDS
+
+__all__ = ["ProgramMemory"]
+
+
+class ProgramMemory:
+    """16-bit words behind a read port with a latency of `READ_CYCLES`.
+
+    Parameters
+    ----------
+    address, word
+        Ports of the unit under test.
+    instructions
+        Slots.
+    rng
+        Of the first contents.
+    """
+
+    def __init__(self, address: Any, word: Any, instructions: int, rng: random.Random) -> None:
+        self.words = [rng.getrandbits(16) for _ in range(instructions * INSTRUCTION_WORDS)]
+        self._address = address
+        self._word = word
+        self._addresses = deque([0] * READ_CYCLES, READ_CYCLES)
+
+    def drive(self) -> None:
+        """At the beginning of a cycle."""
+        self._word.value = self.words[self._addresses[0]]
+
+    def sample(self) -> None:
+        """At its end."""
+        self._addresses.append(int(self._address.value))
