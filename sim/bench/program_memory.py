@@ -29,6 +29,10 @@ class ProgramMemory:
         self._word = word
         self._addresses = deque([0] * READ_CYCLES, READ_CYCLES)
 
+    def store(self, slot: int, words: list[int]) -> None:
+        """An instruction; nothing may be read meanwhile."""
+        self.words[slot * INSTRUCTION_WORDS : (slot + 1) * INSTRUCTION_WORDS] = words
+
     def drive(self) -> None:
         """At the beginning of a cycle."""
         self._word.value = self.words[self._addresses[0]]
