@@ -9,7 +9,7 @@ al., FPL 2019).
 from amaranth import Array, Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from .pipeline import NO_COLLISION_LOGIC, delay
 from .primitives import RegisterCopy
@@ -170,7 +170,24 @@ class OperandBanks(wiring.Component):
         return m
 
 
-class Gather(wiring.Component):
+class _VectorSide(wiring.Component):
+    """What reading and writing vectors of an operand memory share: its shape, and where a vector lies."""
+
+    def __init__(self, banks: int, word_bits: int, lanes: int, members: dict[str, Member]) -> None:
+        self.banks = banks
+        self.word_bits = word_bits
+        self.lanes = lanes
+        self.bank_bits = banks.bit_length() - 1
+        super().__init__({"address": In(ADDRESS_BITS), "lane_step": In(LANE_STEP_BITS), **members})
+
+    def _located(self, m: Module) -> BankAddresses:
+        """The addresses of the vector in the banks."""
+        m.submodules.addresses = addresses = BankAddresses(self.banks, self.word_bits)
+        m.d.comb += [addresses.address.eq(self.address), addresses.lane_step.eq(self.lane_step)]
+        return addresses
+
+
+class Gather(_VectorSide):
     """Read side of an operand memory: flat address in, a vector of lanes out.
 
     Parameters
@@ -191,13 +208,7 @@ class Gather(wiring.Component):
     """
 
     def __init__(self, banks: int, word_bits: int, lanes: int) -> None:
-        self.banks = banks
-        self.word_bits = word_bits
-        self.lanes = lanes
-        self.bank_bits = banks.bit_length() - 1
-        super().__init__({
-            "address": In(ADDRESS_BITS),
-            "lane_step": In(LANE_STEP_BITS),
+        super().__init__(banks, word_bits, lanes, {
             "read_words": Out(data.ArrayLayout(unsigned(word_bits), banks)),
             "read_data": In(data.ArrayLayout(signed(16), banks)),
             "data": Out(data.ArrayLayout(signed(16), lanes)),
@@ -205,19 +216,15 @@ class Gather(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.addresses = addresses = BankAddresses(self.banks, self.word_bits)
-        m.d.comb += [
-            addresses.address.eq(self.address),
-            addresses.lane_step.eq(self.lane_step),
-            self.read_words.eq(addresses.words),
-        ]
+        addresses = self._located(m)
+        m.d.comb += self.read_words.eq(addresses.words)
         rotation = delay(m, addresses.rotation, BANK_CYCLES - 1, name="rotation")
         rotated = _rotated(m, list(self.read_data), rotation)
         m.d.comb += [self.data[lane].eq(rotated[lane]) for lane in range(self.lanes)]
         return m
 
 
-class Scatter(wiring.Component):
+class Scatter(_VectorSide):
     """Write side shared by the operand memories: flat address and lanes in, a write for each bank out.
 
     Parameters
@@ -238,13 +245,7 @@ class Scatter(wiring.Component):
     """
 
     def __init__(self, banks: int, word_bits: int, lanes: int) -> None:
-        self.banks = banks
-        self.word_bits = word_bits
-        self.lanes = lanes
-        self.bank_bits = banks.bit_length() - 1
-        super().__init__({
-            "address": In(ADDRESS_BITS),
-            "lane_step": In(LANE_STEP_BITS),
+        super().__init__(banks, word_bits, lanes, {
             "data": In(data.ArrayLayout(signed(16), lanes)),
             "enable": In(lanes),
             "words": Out(data.ArrayLayout(unsigned(word_bits), banks)),
@@ -254,12 +255,8 @@ class Scatter(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.addresses = addresses = BankAddresses(self.banks, self.word_bits)
-        m.d.comb += [
-            addresses.address.eq(self.address),
-            addresses.lane_step.eq(self.lane_step),
-            self.words.eq(addresses.words),
-        ]
+        addresses = self._located(m)
+        m.d.comb += self.words.eq(addresses.words)
         wait_cycles = ADDRESS_CYCLES - ROTATE_CYCLES
         # Rotating by -s: bank b takes lane (b - s) mod banks. An enable travels as the top bit of its lane.
         back = Signal(self.bank_bits)
