@@ -9,7 +9,6 @@ from typing import Any
 
 import cocotb
 import torch
-from torch import Tensor
 
 from hdl.config import EngineConfig
 from hdl.fixed import seed_offset
@@ -17,7 +16,7 @@ from hdl.lanes import PostLanes
 from hdl.program import Format, Function, Mode
 from sim.bench.clocking import Clock
 from sim.bench.words import pack, unpack
-from sim.golden import lanes as golden
+from sim.golden.lanes import Setting, post
 from sim.golden.random_words import GROUP_COLUMNS, RandomWords
 
 SUM_BITS = 40
@@ -40,17 +39,6 @@ class Result:
     cycle: int
     values: tuple[int, ...]
     saturated: int
-
-
-@dataclass(frozen=True)
-class Setting:
-    """The constants of an instruction."""
-
-    mode: Mode
-    format: Format
-    function: Function
-    rate_mantissa: int
-    rate_shift: int
 
 
 class Stimulus:
@@ -101,18 +89,12 @@ class Model:
     def results(self, setting: Setting, vectors: list[Vector]) -> list[tuple[tuple[int, ...], int]]:
         sums = torch.tensor([vector.sums for vector in vectors], dtype=torch.int64)
         aux = torch.tensor([vector.aux for vector in vectors], dtype=torch.int64)
-        values, clipped = self._compute(setting, sums, aux)
+        values, clipped = post(
+            setting, sums, lambda: aux, lambda: self.random.take(len(sums))[:, self.lanes], self.entries
+        )
         enabled = [[vector.enable >> lane & 1 for lane in range(sums.shape[1])] for vector in vectors]
         counts = (clipped & torch.tensor(enabled, dtype=torch.bool)).sum(dim=1)
         return [(tuple(row), count) for row, count in zip(values.tolist(), counts.tolist(), strict=True)]
-
-    def _compute(self, setting: Setting, sums: Tensor, aux: Tensor) -> tuple[Tensor, Tensor]:
-        if setting.mode is Mode.FORWARD:
-            return golden.forward(sums, setting.format, setting.function, self.entries)
-        if setting.mode is Mode.BACKWARD:
-            return golden.backward(sums, aux, setting.function, self.entries)
-        words = self.random.take(len(sums))[:, self.lanes]
-        return golden.update(sums, aux, words, setting.rate_mantissa, setting.rate_shift)
 
 
 class Driver:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from hdl.config import EngineConfig
-from hdl.program import Instruction, Loss, Memory, Mode, ProgramError
+from hdl.program import Instruction, Loss, Memory, ProgramError
 
 from . import lanes, loss
 from .fixed import ACCUMULATOR_BITS, wrap
@@ -116,17 +116,21 @@ def _products(plan: Plan, memories: Memories, buffer_offset: int) -> Tensor:
 def _post(
     plan: Plan, memories: Memories, sums: Tensor, buffer_offset: int, rate: Rate
 ) -> tuple[Tensor, Tensor]:
-    instruction, entries = plan.instruction, plan.config.activation_entries
-    if instruction.mode is Mode.FORWARD:
-        return lanes.forward(sums, instruction.format, instruction.function, entries)
-    if plan.aux is None:
-        mode = instruction.mode.name
-        raise ProgramError(f"aux_memory of {mode} must be ACTIVATION, WEIGHT or ERROR, not NONE")
-    aux = memories.gather(plan.aux, buffer_offset).to(torch.int64)
-    if instruction.mode is Mode.BACKWARD:
-        return lanes.backward(sums, aux, instruction.function, entries)
-    random = plan.lanes_of(memories.random.take(instruction.outer_count * instruction.time_count))
-    return lanes.update(sums, aux, random, rate.mantissa, rate.shift)
+    instruction = plan.instruction
+
+    def aux() -> Tensor:
+        if plan.aux is None:
+            mode = instruction.mode.name
+            raise ProgramError(f"aux_memory of {mode} must be ACTIVATION, WEIGHT or ERROR, not NONE")
+        return memories.gather(plan.aux, buffer_offset).to(torch.int64)
+
+    def random() -> Tensor:
+        return plan.lanes_of(memories.random.take(instruction.outer_count * instruction.time_count))
+
+    setting = lanes.Setting(
+        instruction.mode, instruction.format, instruction.function, rate.mantissa, rate.shift
+    )
+    return lanes.post(setting, sums, aux, random, plan.config.activation_entries)
 
 
 def _loss(

@@ -1,26 +1,43 @@
 """Post lanes: what becomes of a finished sum. Twin of the lanes of the array (docs/engine.md, Arithmetic).
 
+`post` does what the mode of an instruction says, with one of `forward`, `backward` and `update`.
+
 `forward`, `backward` and `update` take int64 tensors of any shape (vectors x lanes as a rule) that hold
 wrapped 40-bit accumulators, and return int64 values of 16 bits and the mask of the lanes that were clipped.
 """
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 import torch
 from torch import Tensor
 
-from hdl.program import Format, Function
+from hdl.program import Format, Function, Mode
 
 from .fixed import saturate, window
 
-__all__ = ["activate", "backward", "derivative", "derivative_table", "forward", "tanh_table", "update"]
+__all__ = [
+    "Setting", "activate", "backward", "derivative", "derivative_table", "forward", "post", "tanh_table", "update",
+]  # fmt: skip
 
 _ONE = 4096
 """1.0 in Q3.12."""
 _FORWARD_SHIFT = {Format.Q3_12: 11, Format.Q7_8: 15}
 _BACKWARD_SHIFT = 10
 _UPDATE_SHIFT = 14
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What stands at the lanes while an instruction runs: the ports of `hdl.lanes.PostLanes` of these names."""
+
+    mode: Mode
+    format: Format
+    function: Function
+    rate_mantissa: int
+    rate_shift: int
 
 
 @cache
@@ -110,3 +127,28 @@ def update(
     step = (((seen * rate_mantissa) >> (4 * rate_shift)) + random) >> 16
     new, weight_clipped = saturate(weights - step, 16)
     return new, window_clipped | weight_clipped
+
+
+def post(
+    setting: Setting,
+    accumulators: Tensor,
+    aux: Callable[[], Tensor],
+    random: Callable[[], Tensor],
+    entries: int,
+) -> tuple[Tensor, Tensor]:
+    """What the instruction makes of its sums.
+
+    Parameters
+    ----------
+    aux
+        Yields activations or weights; called in BACKWARD and UPDATE, which use them.
+    random
+        Yields 16-bit words, and so moves on to the next; called in UPDATE.
+    entries
+        ``EngineConfig.activation_entries``.
+    """
+    if setting.mode is Mode.FORWARD:
+        return forward(accumulators, setting.format, setting.function, entries)
+    if setting.mode is Mode.BACKWARD:
+        return backward(accumulators, aux(), setting.function, entries)
+    return update(accumulators, aux(), random(), setting.rate_mantissa, setting.rate_shift)

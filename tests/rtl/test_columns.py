@@ -1,0 +1,21 @@
+"""Array, accumulators and post lanes together: RTL against golden twin."""
+
+import pytest
+
+from hdl.columns import Columns
+from hdl.config import EngineConfig
+from sim.bench.runner import run_bench
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        (3, 5),
+        (5, 4),
+        pytest.param(2, 9, marks=pytest.mark.verify),
+        pytest.param(4, 16, marks=pytest.mark.verify),
+    ],
+)
+def test_columns_equal_their_twin(rows: int, columns: int) -> None:
+    config = EngineConfig(rows=rows, columns=columns, accumulator_words=16, activation_entries=256)
+    run_bench(Columns(config), "sim.bench.columns", seed=100 * rows + columns, config=config)
