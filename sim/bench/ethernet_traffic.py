@@ -16,7 +16,7 @@ from sim.golden.ethernet import (
     with_fcs,
 )
 
-__all__ = ["PREAMBLE", "SFD", "Arrival", "Traffic", "padded"]
+__all__ = ["PREAMBLE", "SFD", "Arrival", "Traffic", "changed", "padded", "summed"]
 
 PREAMBLE = b"\x55" * 7
 SFD = b"\xd5"
@@ -75,7 +75,7 @@ class Traffic:
             everyone = replace(self.own, mac=_BROADCAST, ip=self.rng.randbytes(3) + b"\xff")
             frame = udp_frame(self._host(), everyone, payload)
         elif how == 1:
-            frame = _changed(frame, _TRANSPORT + 6, b"\0\0")
+            frame = changed(frame, _TRANSPORT + 6, b"\0\0")
         return frame
 
     def _echo(self) -> bytes:
@@ -98,8 +98,8 @@ class Traffic:
             (0, 1), (0, 6), (12, 2), (14, 1), (_LENGTH, 2), (_LENGTH + 1, 1), (20, 2), (_PROTOCOL, 1),
             (_DESTINATION, 4), (_DESTINATION + 3, 1), (_TRANSPORT, 2), (_TRANSPORT + 2, 2), (_TRANSPORT + 5, 1),
         ))  # fmt: skip
-        frame = _changed(frame, place, rng.randbytes(size))
-        return _summed(frame) if rng.random() < 0.8 else frame
+        frame = changed(frame, place, rng.randbytes(size))
+        return summed(frame) if rng.random() < 0.8 else frame
 
     def _spoiled(self, frame: bytes) -> Arrival:
         """Damage on the line, and what is no frame at all."""
@@ -151,11 +151,12 @@ def padded(frame: bytes) -> bytes:
     return frame.ljust(60, b"\0")
 
 
-def _changed(frame: bytes, place: int, content: bytes) -> bytes:
+def changed(frame: bytes, place: int, content: bytes) -> bytes:
+    """With other bytes at a place."""
     return frame[:place] + content + frame[place + len(content) :]
 
 
-def _summed(frame: bytes) -> bytes:
+def summed(frame: bytes) -> bytes:
     """With the checksum that the IPv4 header should have."""
     header = frame[14:24] + b"\0\0" + frame[26:34]
-    return _changed(frame, 24, internet_checksum(header).to_bytes(2, "big"))
+    return changed(frame, 24, internet_checksum(header).to_bytes(2, "big"))

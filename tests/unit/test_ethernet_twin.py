@@ -8,6 +8,7 @@ from hdl.config import EngineConfig
 from hdl.ethernet_top import EthernetTop
 from hdl.link.ethernet.ethernet_link import EthernetLink as Gateware
 from hdl.link.ethernet.station import Station
+from sim.bench.ethernet_traffic import changed, padded, summed
 from sim.golden.ethernet import (
     EthernetLink,
     Peer,
@@ -27,18 +28,7 @@ PACKET = b"a packet of the link"
 
 
 def receive(frame: bytes) -> Received:
-    return TWIN.receive(with_fcs(frame.ljust(60, b"\0")))
-
-
-def changed(frame: bytes, place: int, content: bytes) -> bytes:
-    """With other bytes in the IPv4 header, whose checksum is right."""
-    frame = frame[:place] + content + frame[place + len(content) :]
-    header = frame[14:24] + b"\0\0" + frame[26:34]
-    return header_with(frame, internet_checksum(header))
-
-
-def header_with(frame: bytes, checksum: int) -> bytes:
-    return frame[:24] + checksum.to_bytes(2, "big") + frame[26:]
+    return TWIN.receive(with_fcs(padded(frame)))
 
 
 def test_a_packet_and_its_sender_come_out() -> None:
@@ -81,14 +71,14 @@ def test_ping_is_given_back() -> None:
     ],
 )
 def test_what_is_not_for_the_board(place: int, content: bytes) -> None:
-    assert receive(changed(udp_frame(HOST, OWN, PACKET), place, content)) == Received()
+    assert receive(summed(changed(udp_frame(HOST, OWN, PACKET), place, content))) == Received()
 
 
 def test_checksums() -> None:
     frame = udp_frame(HOST, OWN, PACKET)
-    assert receive(header_with(frame, 0x1234)) == Received()
-    assert receive(frame[:40] + b"\x12\x34" + frame[42:]) == Received()
-    assert receive(frame[:40] + b"\0\0" + frame[42:]).packet == PACKET
+    assert receive(changed(frame, 24, b"\x12\x34")) == Received()
+    assert receive(changed(frame, 40, b"\x12\x34")) == Received()
+    assert receive(changed(frame, 40, b"\0\0")).packet == PACKET
 
 
 def test_faults_in_their_order() -> None:
