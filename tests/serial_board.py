@@ -10,37 +10,16 @@ import tty
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from hdl.config import EngineConfig
 from sim.board.golden import GoldenDevice
+from sim.board.server import Device
 from sim.golden.cobs import Decoder, encode
 
-__all__ = ["ByteDevice", "GoldenSerialDevice", "SerialBoard", "serial_board"]
+__all__ = ["GoldenSerialDevice", "SerialBoard", "serial_board"]
 
 CHUNK_BYTES = 64
 CHUNK_CYCLES = 20_000
-
-
-class ByteDevice(Protocol):
-    """What stands behind the wires; `sim.board.harness.Harness` of a design with a line of bytes is one."""
-
-    def push(self, packet: bytes) -> None:
-        """Bytes from the host."""
-
-    def run(self, max_cycles: int) -> int:
-        """Work on."""
-
-    def pop(self) -> bytes | None:
-        """Bytes to the host."""
-
-    @property
-    def idle(self) -> bool:
-        """Nothing is left to do."""
-
-    @property
-    def queued(self) -> int:
-        """Pieces that have not fully entered the board."""
 
 
 class GoldenSerialDevice(GoldenDevice):
@@ -64,10 +43,13 @@ class GoldenSerialDevice(GoldenDevice):
 
 
 class SerialBoard:
-    """Carries bytes between a pseudo terminal and a device; ``loss`` and ``corruption`` are probabilities of a byte."""
+    """Carries bytes between a pseudo terminal and a device whose packets are runs of bytes.
+
+    ``loss`` and ``corruption`` are probabilities of a byte.
+    """
 
     def __init__(
-        self, device: ByteDevice, loss: float = 0.0, corruption: float = 0.0, seed: int = 0, baud: int | None = None
+        self, device: Device, loss: float = 0.0, corruption: float = 0.0, seed: int = 0, baud: int | None = None
     ) -> None:
         self.device = device
         self.counts: Counter[str] = Counter()
@@ -128,7 +110,7 @@ class SerialBoard:
 
 @contextmanager
 def serial_board(
-    device: ByteDevice, loss: float = 0.0, corruption: float = 0.0, seed: int = 0, baud: int | None = None
+    device: Device, loss: float = 0.0, corruption: float = 0.0, seed: int = 0, baud: int | None = None
 ) -> Iterator[SerialBoard]:
     """A board that is unplugged at the end."""
     board = SerialBoard(device, loss, corruption, seed, baud)
