@@ -6,16 +6,20 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
+import pytest
 from amaranth.asserts import AnyConst, AnySeq, Initial
 from amaranth.back import rtlil
 from amaranth.hdl import Assert, Assume, Cat, ClockDomain, Elaboratable, Module, Shape, Signal, Value
 
 from hdl.verilog import packaged_tool
 
-__all__ = ["Describe", "Refuted", "Specification", "bounded", "from_any_state", "inductive", "reachable", "variant"]
+__all__ = [
+    "Describe", "Refuted", "Specification", "bounded", "from_any_state", "inductive", "reachable", "refuted", "variant",
+]  # fmt: skip
 
 YOSYS_SCRIPT = (
     "read_rtlil spec.il; hierarchy -top spec; proc; {}prep -flatten -nordff; memory_nordff; memory_map; {}async2sync; "
@@ -149,6 +153,21 @@ def variant(unit: type, was: str = "", becomes: str = "", **names: object) -> An
     known = {**vars(inspect.getmodule(unit)), **names}
     exec(compile(source, f"variant of {unit.__name__}", "exec"), known)
     return known[unit.__name__]
+
+
+def refuted(*faults: tuple[str, str]) -> Callable[[Callable[[str, str], None]], Callable[[str, str], None]]:
+    """Makes a test of a proof about a `variant`: each of these changes, ``(was, becomes)``, is one that it refutes."""
+
+    def decorated(prove: Callable[[str, str], None]) -> Callable[[str, str], None]:
+        @pytest.mark.parametrize(("was", "becomes"), faults)
+        @wraps(prove)
+        def test(was: str, becomes: str) -> None:
+            with pytest.raises(Refuted):
+                prove(was, becomes)
+
+        return test
+
+    return decorated
 
 
 def _run(describe: Describe, prepare: str, *options: str, shows: bool = False, forget: str = "") -> None:
