@@ -35,7 +35,7 @@ class Stimulus:
         return [random_word(self.rng) for _ in range(self.config.columns)]
 
     def rescale(self) -> None:
-        self.stream_bits, self.load_bits = (self.rng.randint(6, WORD_BITS) for _ in range(2))
+        self.stream_bits, self.load_bits = (self.rng.randint(10, WORD_BITS) for _ in range(2))
 
     def constants(self, mode: Mode, format: Format, function: Function) -> Constants:
         rng = self.rng
@@ -169,7 +169,7 @@ async def all_modes_and_formats(dut: Any) -> None:
     kinds = list(itertools.product(Mode, Format, Function))
     for index, kind in enumerate(bench.rng.sample(kinds, len(kinds))):
         # The first third meets the power-up seed.
-        reseed = index > len(kinds) / 3 and bench.rng.random() < 0.3
+        reseed = index > len(kinds) / 3 and bench.rng.random() < 0.5
         await bench.instruction(*kind, bench.rng.randrange(1, 1 << 32) if reseed else None)
     await bench.board.finish()
     assert 0 < bench.clipped_lanes < bench.lanes / 2, f"{bench.clipped_lanes} of {bench.lanes} lanes were clipped"
