@@ -206,8 +206,10 @@ class Session(wiring.Component):
                 with m.If(index == _PARAMETER_WORDS - 1):
                     m.d.sync += index.eq(0)
                     m.next = "START"
+        # From a register: it sets the whole engine in motion, on the other side of the device.
+        m.d.sync += self.start.eq(0)
         with m.State("START"):
-            m.d.comb += self.start.eq(1)
+            m.d.sync += self.start.eq(1)
             m.d.sync += self._answer.runs_started.eq(self._answer.runs_started + 1)
             m.next = "ACCEPT"
         with m.State("COMMIT"):
