@@ -96,11 +96,11 @@ class Bench:
         return outputs
 
     async def run(self, start: StartParameters, surroundings: Surroundings) -> None:
-        """START to the end of the run."""
-        outputs = await self.cycle(surroundings.inputs()._replace(start=start))
-        assert not outputs.busy
-        while (outputs := await self.cycle(surroundings.inputs())).busy:
+        """START to the end of the run, or of one more that a late START began."""
+        inputs = surroundings.inputs()._replace(start=start)
+        while (outputs := await self.cycle(inputs)).busy or inputs.start is not None:
             self.seen["aborted while it issues"] += surroundings.aborted and outputs.stream is not None
+            inputs = surroundings.inputs()
         self.seen["batches"] += outputs.batches_done
 
 
@@ -118,7 +118,7 @@ async def random_runs(dut: Any) -> None:
         start = random_start(rng, config)
         for index in range(start.instruction_count):
             bench.memory.store(start.first_instruction + index, random_instruction(rng, config).encode())
-        surroundings = Surroundings(rng, config)
+        surroundings = Surroundings(rng, config, start)
         for _ in range(rng.choice((0, 0, 1, 5))):
             await bench.cycle(surroundings.inputs()._replace(start=None))
         await bench.run(start, surroundings)

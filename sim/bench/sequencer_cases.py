@@ -1,9 +1,11 @@
 """Random programs, runs and surroundings of a sequencer."""
 
 import random
+from dataclasses import replace
 
 from cost_model.schedule import MIN_TILE_CYCLES
 from hdl.config import EngineConfig
+from hdl.fetch import fetch_cycles
 from hdl.program import (
     ADDRESS_BITS,
     Format,
@@ -15,6 +17,7 @@ from hdl.program import (
     StartParameters,
     Walk,
 )
+from hdl.timing import SETUP_CYCLES
 from sim.golden.sequencer import Inputs
 
 __all__ = ["Surroundings", "random_instruction", "random_start"]
@@ -50,7 +53,7 @@ def _walk(rng: random.Random) -> Walk:
 
 def random_start(rng: random.Random, config: EngineConfig) -> StartParameters:
     """A run of one to four instructions; now and then one without batches."""
-    count = rng.choice((1, rng.randint(1, 4)))
+    count = rng.randint(1, 4)
     return StartParameters(
         first_instruction=rng.randint(0, config.max_instructions - count),
         instruction_count=count,
@@ -66,13 +69,18 @@ def random_start(rng: random.Random, config: EngineConfig) -> StartParameters:
 
 
 class Surroundings:
-    """Host and loss unit during one run: how often they commit, abort, start what is already running, and are busy."""
+    """Host and loss unit during one run: how often they commit, start what is already running, and are busy; when they
+    abort."""
 
-    def __init__(self, rng: random.Random, config: EngineConfig) -> None:
+    def __init__(self, rng: random.Random, config: EngineConfig, start: StartParameters) -> None:
         self._rng = rng
         self._config = config
-        self._commit_rate = rng.choice((0.005, 0.02, 0.5))
-        self._abort_rate = rng.choice((0.0, 0.0, 0.002, 0.02))
+        self._program = start
+        self._commit_rate = rng.choice((0.002, 0.01, 0.5))
+        self._commit_batches = rng.choice(((1,), (1, 2), (1, 65535)))
+        # With START, in the first instruction, or anywhere.
+        longest = rng.choice((0, SETUP_CYCLES + config.columns, 400))
+        self._cycles_to_abort = rng.choice((None, rng.randint(0, longest) + (fetch_cycles() if longest else 0)))
         self._start_rate = rng.choice((0.0, 0.02))
         self._loss_rates = rng.choice(((0.0, 1.0), (0.1, 0.1), (0.02, 0.02), (0.5, 0.5)))
         self._loss_busy = False
@@ -83,11 +91,18 @@ class Surroundings:
         rng = self._rng
         if rng.random() < self._loss_rates[self._loss_busy]:
             self._loss_busy = not self._loss_busy
-        abort = rng.random() < self._abort_rate
+        abort = self._cycles_to_abort == 0
+        if self._cycles_to_abort is not None:
+            self._cycles_to_abort -= 1
         self.aborted |= abort
         return Inputs(
-            start=random_start(rng, self._config) if rng.random() < self._start_rate else None,
-            commit_batches=rng.choice((1, 1, 2, 65535)) if rng.random() < self._commit_rate else 0,
+            start=self._other_start() if rng.random() < self._start_rate else None,
+            commit_batches=rng.choice(self._commit_batches) if rng.random() < self._commit_rate else 0,
             abort=abort,
             loss_busy=self._loss_busy,
         )
+
+    def _other_start(self) -> StartParameters:
+        """Of the same program: it is heard where the run happens to be over."""
+        first, count = self._program.first_instruction, self._program.instruction_count
+        return replace(random_start(self._rng, self._config), first_instruction=first, instruction_count=count)
