@@ -10,6 +10,7 @@ from typing import Any
 
 from cost_model.board import BoardDescription
 from cost_model.devices import Device, load_device
+from cost_model.floorplan import multiplier_sites, place_multipliers
 from cost_model.pin_file import pins_of
 from cost_model.resources import (
     Link,
@@ -187,11 +188,12 @@ def _ecp5(request: BuildRequest, source: str, pins: str, output: Path, announce:
     root = cache_folder() / "flow"
     announce(f"synthesise with {tool_version('yosys').split(' (')[0]}")
     started_s = time.perf_counter()
+    floorplan = multiplier_sites(request.config, load_device(request.board.device))
     synthesis, known = kept_stage(
         root,
         "synthesis",
-        (source, synthesis_script(TOP), tool_version("yosys")),
-        lambda folder: _synthesise(source, folder),
+        (source, synthesis_script(TOP), tool_version("yosys"), json.dumps(floorplan)),
+        lambda folder: _synthesise(source, floorplan, folder),
     )
     cells = json.loads((synthesis / "cells.json").read_text())
     announce(f"synthesised{_took(started_s, known)}")
@@ -216,8 +218,9 @@ def _ecp5(request: BuildRequest, source: str, pins: str, output: Path, announce:
     }
 
 
-def _synthesise(source: str, folder: Path) -> None:
+def _synthesise(source: str, floorplan: dict[str, str], folder: Path) -> None:
     netlist = synthesise_ecp5(source, TOP, folder)
+    place_multipliers(netlist.netlist, TOP, floorplan)
     (folder / "cells.json").write_text(json.dumps(netlist.cells))
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from cost_model.devices import load_device
+from cost_model.floorplan import multiplier_sites, place_multipliers
 from cost_model.synthesis import route_ecp5, synthesise_ecp5
 from hdl.config import EngineConfig
 from hdl.pins import EngineChip
@@ -15,7 +17,7 @@ from hdl.verilog import to_verilog
 
 __all__ = ["bench_timing"]
 
-DEVICE, SPEED, PACKAGE = "UM5G-85F", 8, "CABGA554"
+DEVICE, PART, SPEED, PACKAGE = "ecp5-85f", "UM5G-85F", 8, "CABGA554"
 TARGET_HZ = 125e6
 
 
@@ -32,11 +34,12 @@ def bench_timing(config: EngineConfig, seed: int) -> dict[str, Any]:
         source = to_verilog(EngineChip(config), Target.ECP5, "chip")
         progress.update()
         netlist = synthesise_ecp5(source, "chip", Path(folder))
+        place_multipliers(netlist.netlist, "chip", multiplier_sites(config, load_device(DEVICE)))
         progress.update()
-        routed = route_ecp5(netlist.netlist, DEVICE, SPEED, PACKAGE, TARGET_HZ, seed)
+        routed = route_ecp5(netlist.netlist, PART, SPEED, PACKAGE, TARGET_HZ, seed)
         progress.update()
     return {
-        "device": f"LFE5{DEVICE} speed {SPEED}",
+        "device": f"LFE5{PART} speed {SPEED}",
         "rows": config.rows,
         "cols": config.columns,
         "digest": config.digest,

@@ -9,7 +9,18 @@ from typing import Any
 
 from ..memory_mapping import FAMILIES
 
-__all__ = ["BlockRam", "Device", "DeviceError", "Logic", "Multiplier", "Power", "Usable", "device_names", "load_device"]
+__all__ = [
+    "BlockRam",
+    "Device",
+    "DeviceError",
+    "Logic",
+    "Multiplier",
+    "MultiplierSites",
+    "Power",
+    "Usable",
+    "device_names",
+    "load_device",
+]
 
 FOLDER = Path(__file__).parent
 
@@ -35,6 +46,15 @@ class Multiplier:
     a_bits: int
     b_bits: int
     count: int
+
+
+@dataclass(frozen=True)
+class MultiplierSites:
+    """Where blocks of four multipliers lie: columns ``blocks`` of each of ``rows``, in the grid of nextpnr."""
+
+    rows: tuple[int, ...]
+    blocks: tuple[int, ...]
+    source: str
 
 
 @dataclass(frozen=True)
@@ -84,6 +104,8 @@ class Device:
         Rules of synthesis, a key of `cost_model.memory_mapping.FAMILIES`.
     logic, multiplier, block_ram, usable, power
         What it has.
+    multiplier_sites
+        For the floorplan; None for devices that the open tools do not place.
     """
 
     key: str
@@ -95,6 +117,7 @@ class Device:
     block_ram: BlockRam
     usable: Usable
     power: Power
+    multiplier_sites: MultiplierSites | None
 
 
 def device_names() -> list[str]:
@@ -131,7 +154,9 @@ def read_device(path: Path) -> Device:
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DeviceError(f"{path}: cannot read the device: {error}") from None
     parts = {"logic": Logic, "multiplier": Multiplier, "block_ram": BlockRam, "usable": Usable, "power": Power}
-    values: dict[str, Any] = {"key": path.stem}
+    values: dict[str, Any] = {"key": path.stem, "multiplier_sites": None}
+    if "multiplier_sites" in document:
+        parts["multiplier_sites"] = MultiplierSites
     _check_names(path, "", set(document), {"name", "family", "source", *parts})
     for name, kind in parts.items():
         table = document[name]
@@ -169,6 +194,10 @@ def _checked(path: Path, name: str, kind: object, value: object) -> object:
             return value
         word = "a whole number" if kind is int else "a number"
         raise DeviceError(f"{path}: {name} must be {word} above 0, not {value!r}")
+    if kind == tuple[int, ...]:
+        if isinstance(value, list) and value and all(type(n) is int and n >= 0 for n in value):
+            return tuple(value)
+        raise DeviceError(f"{path}: {name} must be a list of whole numbers, not {value!r}")
     pairs = value if isinstance(value, list) else []
     if pairs and all(isinstance(p, list) and len(p) == 2 and all(type(n) is int and n > 0 for n in p) for p in pairs):
         return tuple((words, bits) for words, bits in pairs)

@@ -39,6 +39,8 @@ def test_unknown_device_names_the_nearest() -> None:
         ("luts = 0.8", "luts = 1.5", "usable.luts must be at most 1, not 1.5"),
         ('family = "ecp5"', 'family = "ice40"', "family must be one of ecp5, xilinx, not 'ice40'"),
         ("[[16384, 1]", "[[16384]", r"block_ram.aspect_ratios must be a list of \[words, bits\], not"),
+        ("rows = [10,", 'rows = ["10",', "multiplier_sites.rows must be a list of whole numbers, not"),
+        ("blocks = [4,", "block = [4,", r"missing field 'blocks' in \[multiplier_sites\]"),
         ("[logic]", "[logic", "cannot read the device: "),
     ],
 )

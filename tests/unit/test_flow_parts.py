@@ -99,7 +99,7 @@ def test_a_missing_tool_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.M
 def test_parts_as_nextpnr_calls_them(part: str, option: str) -> None:
     assert route_options(part, 8, "CABGA554", 125e6, 3, "router1", "pins.lpf") == [
         option, "--speed", "8", "--package", "CABGA554", "--freq", "125.0", "--seed", "3", "--router", "router1",
-        "--placer-heap-timingweight", "30", "--timing-allow-fail", "--lpf", "pins.lpf",
+        "--placer", "static", "--timing-allow-fail", "--lpf", "pins.lpf",
     ]  # fmt: skip
 
 
