@@ -36,7 +36,9 @@ def fetch_wait_cycles(instruction: Instruction, config: EngineConfig) -> int:
 
 def run_cycles(program: Sequence[Instruction], config: EngineConfig, batches: int) -> int:
     """Cycles of a resident run, as the counter CYCLES shows them: nothing waits for the host."""
+    if not batches:
+        # To take the parameters, and to see that nothing is to be done.
+        return 2
     batch = sum(instruction_cycles(i, config) + fetch_wait_cycles(i, config) for i in program)
     # Nothing is waited for behind the last instruction; one cycle more to see that all batches are done.
-    last = fetch_wait_cycles(program[-1], config) if batches else 0
-    return fetch_cycles() + batches * batch - last + 1
+    return fetch_cycles() + batches * batch - fetch_wait_cycles(program[-1], config) + 1

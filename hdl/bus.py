@@ -37,13 +37,13 @@ class HostBus(wiring.Signature):
         cycle.
     parameters : Out(start_layout())
     commit : Out(1), commit_batches : Out(16)
-        High for one cycle: that many batches more may run.
+        High for one cycle, after that of ``start``: that many batches more may run.
     abort : Out(1)
         High for one cycle: a run in progress ends, whatever its program; ``busy`` falls when the pipeline is empty.
     busy : In(1)
         A run is on.
     batches_done : In(32)
-        Batches finished since START.
+        Batches finished since START, one that was aborted in its last instruction among them.
     """
 
     def __init__(self) -> None:
