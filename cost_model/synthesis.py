@@ -1,15 +1,18 @@
 """The truth that predictions are held against: synthesis and place and route with the open tools."""
 
 import json
+import re
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .tools import ToolError, run_tool
+from .tools import ToolError, ToolHopeless, run_tool
 
 __all__ = [
+    "PLACERS",
     "ROUTERS",
     "PathStep",
     "Routed",
@@ -24,8 +27,11 @@ __all__ = [
     "synthesise_ecp5",
 ]  # fmt: skip
 
-PLACER = "static"
-"""Ends sooner and with less wire than ``heap``."""
+PLACERS = {"static": ["--placer", "static"], "heap": ["--placer", "heap", "--placer-heap-timingweight", "30"]}
+"""The first one leaves less wire; the second one is the fallback where it does not converge."""
+
+STATIC_STEPS = 1500
+"""Designs that converge do so in 500 to 530 steps."""
 
 ROUTERS = ("router1", "router2")
 """The first one leaves fewer detours; the second one is the fallback where it does not end."""
@@ -109,13 +115,13 @@ def route_options(
     placement = ["--lpf", pins] if pins else ["--lpf-allow-unconstrained"]
     return [
         device, "--speed", str(speed), "--package", package, "--freq", str(target_hz / 1e6), "--seed", str(seed),
-        "--router", router, "--placer", PLACER, "--timing-allow-fail", *placement,
+        "--router", router, "--timing-allow-fail", *placement,
     ]  # fmt: skip
 
 
 def route_ecp5(
-    netlist: Path, device: str, speed: int, package: str, target_hz: float, seed: int, router: str = "router1",
-    pins: str | None = None, keep: str | None = None,
+    netlist: Path, device: str, speed: int, package: str, target_hz: float, seed: int, announce: Callable[[str], None],
+    router: str = "router1", pins: str | None = None, keep: str | None = None,
 ) -> Routed:
     """Place and route with nextpnr.
 
@@ -125,6 +131,8 @@ def route_ecp5(
         File of `synthesise_ecp5`; ``pins`` lies beside it.
     device, speed, package, target_hz, seed, router, pins
         As of `route_options`.
+    announce
+        Told when a placer does not converge and the next one is taken.
     keep
         Folder beside the netlist for ``report.json``, ``chip.config`` and ``nextpnr.log``; without it only the result
         stays.
@@ -137,17 +145,23 @@ def route_ecp5(
     if keep is None:
         with tempfile.TemporaryDirectory(dir=netlist.parent) as scratch:
             name = Path(scratch).name
-            return route_ecp5(netlist, device, speed, package, target_hz, seed, router, pins, name)
-    run_tool(
-        "nextpnr-ecp5",
-        [
-            *route_options(device, speed, package, target_hz, seed, router, pins),
-            "--json", netlist.name, "--report", f"{keep}/report.json", "--textcfg", f"{keep}/chip.config",
-        ],
-        netlist.parent,
-        f"{keep}/nextpnr.log",
-    )  # fmt: skip
+            return route_ecp5(netlist, device, speed, package, target_hz, seed, announce, router, pins, name)
+    options = [
+        *route_options(device, speed, package, target_hz, seed, router, pins),
+        "--json", netlist.name, "--report", f"{keep}/report.json", "--textcfg", f"{keep}/chip.config",
+    ]  # fmt: skip
+    log = f"{keep}/nextpnr.log"
+    try:
+        run_tool("nextpnr-ecp5", [*options, *PLACERS["static"]], netlist.parent, log, _is_stuck)
+    except ToolHopeless:
+        announce("nextpnr's static placer does not converge; placing with heap")
+        run_tool("nextpnr-ecp5", [*options, *PLACERS["heap"]], netlist.parent, log)
     return read_report(netlist.parent / keep / "report.json")
+
+
+def _is_stuck(said: str) -> bool:
+    steps = re.findall(r"\biter=(\d+)", said)
+    return bool(steps) and int(steps[-1]) > STATIC_STEPS
 
 
 def read_report(path: Path) -> Routed:

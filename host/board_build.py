@@ -23,6 +23,7 @@ from cost_model.resources import (
 )
 from cost_model.stage_cache import kept_stage
 from cost_model.synthesis import (
+    PLACERS,
     ROUTERS,
     Routed,
     pack_ecp5,
@@ -244,14 +245,14 @@ def _route(request: BuildRequest, synthesis: Path, seed: int, pins: str, announc
         local.hardlink_to(synthesis / f"{TOP}.json")
         (folder / "out").mkdir()
         announce(f"what nextpnr says is in {folder / 'out' / 'nextpnr.log'}")
-        route_ecp5(local, *options, seed, request.router, board.pins, "out")
+        route_ecp5(local, *options, seed, announce, request.router, board.pins, "out")
         local.unlink()
 
     folder, known = kept_stage(
         synthesis.parent,
         "route",
         (
-            synthesis.name, pins, *route_options(*options, seed, request.router, board.pins),
+            synthesis.name, pins, *route_options(*options, seed, request.router, board.pins), json.dumps(PLACERS),
             tool_version("nextpnr-ecp5"),
         ),
         make,

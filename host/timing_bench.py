@@ -1,5 +1,6 @@
 """How fast an engine routes: synthesis, place and route with the open tools, without its link."""
 
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -36,7 +37,7 @@ def bench_timing(config: EngineConfig, seed: int) -> dict[str, Any]:
         netlist = synthesise_ecp5(source, "chip", Path(folder))
         place_multipliers(netlist.netlist, "chip", multiplier_sites(config, load_device(DEVICE)))
         progress.update()
-        routed = route_ecp5(netlist.netlist, PART, SPEED, PACKAGE, TARGET_HZ, seed)
+        routed = route_ecp5(netlist.netlist, PART, SPEED, PACKAGE, TARGET_HZ, seed, _announce)
         progress.update()
     return {
         "device": f"LFE5{PART} speed {SPEED}",
@@ -50,3 +51,7 @@ def bench_timing(config: EngineConfig, seed: int) -> dict[str, Any]:
         "critical_path": routed.critical_path,
         "seconds": time.perf_counter() - started_s,
     }
+
+
+def _announce(text: str) -> None:
+    tqdm.write(text, file=sys.stderr)

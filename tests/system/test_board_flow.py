@@ -115,7 +115,7 @@ def test_pins_may_be_left_to_the_placer(tmp_path: Path) -> None:
     source = "module tiny(input clk, input d, output reg q); reg r; always @(posedge clk) {q, r} <= {r, d}; endmodule"
     netlist = synthesise_ecp5(source, "tiny", tmp_path)
     before = set(tmp_path.iterdir())
-    routed = route_ecp5(netlist.netlist, "25F", 6, "CABGA256", 125e6, 1)
+    routed = route_ecp5(netlist.netlist, "25F", 6, "CABGA256", 125e6, 1, print)
     assert routed.utilisation["TRELLIS_FF"][0] == 2
     assert set(tmp_path.iterdir()) == before
 
@@ -131,7 +131,7 @@ def test_a_tiny_design_becomes_a_bitstream(tmp_path: Path) -> None:
     (tmp_path / "pins.lpf").write_text(pins_of(board.pin_file.read_text(), ".lpf", set(design.pins)))
     (tmp_path / "out").mkdir()
     # Both devices have these pins, and the smaller one is routed sooner.
-    routed = route_ecp5(netlist.netlist, "LFE5UM5G-45F", 8, board.package, 125e6, 1, pins="pins.lpf", keep="out")
+    routed = route_ecp5(netlist.netlist, "LFE5UM5G-45F", 8, board.package, 125e6, 1, print, pins="pins.lpf", keep="out")
     assert len(routed.clocks) == 2
     assert {wanted for _, wanted in routed.clocks.values()} == {125e6}
     assert routed.utilisation["TRELLIS_IO"][0] == sum(len(pin) for pin in design.pins.values())

@@ -7,8 +7,8 @@ import pytest
 from cost_model.board import board_names, load_board
 from cost_model.pin_file import pins_of
 from cost_model.stage_cache import kept_stage
-from cost_model.synthesis import route_options
-from cost_model.tools import ToolError, run_tool
+from cost_model.synthesis import route_ecp5, route_options
+from cost_model.tools import ToolError, ToolHopeless, run_tool
 from host.timing_words import critical_path_words, timing_table
 
 
@@ -78,6 +78,34 @@ def test_a_failing_tool_shows_its_last_lines(tmp_path: Path, monkeypatch: pytest
     assert log.read_text().count("\n") == 5
 
 
+def test_a_tool_without_hope_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEXTPNR_ECP5", tool(tmp_path, "echo stuck; exec sleep 600"))
+    with pytest.raises(ToolHopeless, match="nextpnr-ecp5 was stopped: it does not converge"):
+        run_tool("nextpnr-ecp5", [], tmp_path, "log", lambda said: said == "stuck\n")
+
+
+NEXTPNR = """case "$*" in
+  *static*) echo "Info: iter={steps} steplen=1"; [ {steps} -lt 1000 ] || exec sleep 600 ;;
+  *heap*) touch heap ;;
+esac
+while [ "$1" != --report ]; do shift; done
+echo '{{"fmax": {{"clk": {{"achieved": 130, "constraint": 125}}}}, "utilization": {{}}, "critical_paths": []}}' > "$2"
+"""
+
+
+@pytest.mark.parametrize("steps", [500, 2000], ids=["converges", "does not"])
+def test_the_second_placer_is_taken_where_the_first_does_not_converge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    monkeypatch.setenv("NEXTPNR_ECP5", tool(tmp_path, NEXTPNR.format(steps=steps)))
+    said: list[str] = []
+    routed = route_ecp5(tmp_path / "top.json", "25F", 6, "CABGA256", 125e6, 1, said.append)
+    assert routed.clocks == {"clk": (130e6, 125e6)}
+    stuck = steps > 1000
+    assert (tmp_path / "heap").exists() == stuck
+    assert said == ["nextpnr's static placer does not converge; placing with heap"] * stuck
+
+
 def test_a_missing_tool_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = str(tmp_path / "none")
     monkeypatch.setenv("ECPPACK", missing)
@@ -99,7 +127,7 @@ def test_a_missing_tool_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.M
 def test_parts_as_nextpnr_calls_them(part: str, option: str) -> None:
     assert route_options(part, 8, "CABGA554", 125e6, 3, "router1", "pins.lpf") == [
         option, "--speed", "8", "--package", "CABGA554", "--freq", "125.0", "--seed", "3", "--router", "router1",
-        "--placer", "static", "--timing-allow-fail", "--lpf", "pins.lpf",
+        "--timing-allow-fail", "--lpf", "pins.lpf",
     ]  # fmt: skip
 
 
