@@ -60,7 +60,7 @@ class Word:
 
 
 def header_sequences(
-    station: Station, peer: data.View, length: Value, ip_checksum: Value, transport_checksum: Value
+    station: Station, peer: data.View, length: Value, total: Value, ip_checksum: Value, transport_checksum: Value
 ) -> dict[Kind, list[Word]]:
     """The words of each kind in the order in which they are written: first what is summed, the checksums at the end.
 
@@ -70,13 +70,12 @@ def header_sequences(
         The board.
     peer
         View of `peer_layout`: where the frame goes.
-    length
-        Bytes of an IPv4 packet without its header.
+    length, total
+        Bytes of an IPv4 packet without and with its header.
     ip_checksum, transport_checksum
         Fields that complete the sums; they count what was written 4 words before them.
     """
     own_mac, own_ip = _words(station.mac_bytes), _words(station.ip_bytes)
-    total = length + IPV4_HEADER_BYTES
     macs = [Word(word, place) for place, word in enumerate((*(peer.mac[index] for index in range(3)), *own_mac))]
 
     def sequence(front: list[Word], rest: list[Word]) -> list[Word]:

@@ -12,7 +12,7 @@ from ..packet_bytes import packet_bytes
 from .answer_headers import ECHO_HEADER_BYTES, HEADER_WORDS, Kind, Word, constant_sums, header_sequences
 from .dispatch import question_layout
 from .frame_store import POINTER_BITS, store_word_layout
-from .station import MAX_FRAME_BYTES, UDP_HEADER_BYTES, Station, peer_layout
+from .station import IPV4_HEADER_BYTES, MAX_FRAME_BYTES, UDP_HEADER_BYTES, Station, peer_layout
 
 __all__ = ["Compose"]
 
@@ -24,7 +24,7 @@ _TIGHT_BITS = 5
 class Compose(wiring.Component):
     """Makes frames of packets, echoes and ARP requests, one at a time, and writes them to the store.
 
-    A cycle a byte of the body and 25 a frame. Questions come before packets; while the header of the next frame with a
+    A cycle a byte of the body and 26 a frame. Questions come before packets; while the header of the next frame with a
     question is read, packets have their turn.
 
     Parameters
@@ -79,7 +79,9 @@ class Compose(wiring.Component):
         ]
         m.d.comb += self.from_packets.eq(kind == Kind.UDP)
         sequences = self._sequences(m)
-        select = Signal(max(len(sequence) for sequence in sequences.values()), init=1)
+        steps = max(len(sequence) for sequence in sequences.values())
+        # The step after the last one writes what the last one chose.
+        select = Signal(steps + 1, init=1)
         with m.FSM():
             with m.State("IDLE"):
                 m.d.sync += kind.eq(Kind.UDP)
@@ -127,7 +129,9 @@ class Compose(wiring.Component):
         # A UDP checksum that comes out as 0 is sent as all ones: 0 says that there is none (RFC 768).
         no_zero = (kind == Kind.UDP) & (sums[1] == _ALL_ONES)
         m.d.sync += [ip_checksum.eq(~sums[0]), transport_checksum.eq(Mux(no_zero, _ALL_ONES, ~sums[1]))]
-        return header_sequences(station, self.peer, self._length, ip_checksum, transport_checksum)
+        total = Signal.like(self._length, reset_less=True)
+        m.d.sync += total.eq(self._length + IPV4_HEADER_BYTES)
+        return header_sequences(station, self.peer, self._length, total, ip_checksum, transport_checksum)
 
     def _take_body(self, m: Module) -> None:
         """A step of the body: two bytes are a word."""
@@ -155,23 +159,25 @@ class Compose(wiring.Component):
                 m.next = "HEADER"
 
     def _put_header(self, m: Module, sequences: dict[Kind, list[Word]], select: Signal) -> None:
-        """A step of the header; ``select`` has one bit a step."""
+        """A step of the header; ``select`` has one bit a step. The word that it chooses is written in the next one."""
         chosen: list[tuple[ValueLike, Word]] = []
-        for step in range(len(select)):
+        for step in range(len(select) - 1):
             words = {kind: sequence[step] for kind, sequence in sequences.items() if step < len(sequence)}
             if all(word is words[Kind.UDP] for word in words.values()) and len(words) == len(sequences):
                 chosen.append((select[step], words[Kind.UDP]))
             else:
                 chosen += [(select[step] & (self._kind == kind), word) for kind, word in words.items()]
+        written = Signal(len(chosen))
+        m.d.sync += written.eq(Cat(this for this, _ in chosen))
 
         def gather(field: str) -> ValueLike:
-            return reduce(or_, (Mux(this, getattr(word, field), 0) for this, word in chosen))
+            return reduce(or_, (Mux(written[index], getattr(word, field), 0) for index, (_, word) in enumerate(chosen)))
 
         m.d.sync += [
             self.address.eq(self.committed + gather("place")),
             self.word.data.eq(gather("value")),
             self.word.last.eq(gather("last")),
             self.word.single.eq(0),
-            self.write.eq(reduce(or_, (this for this, _ in chosen))),
+            self.write.eq(written.any()),
             self._add.eq(Cat(gather("in_ip"), gather("in_transport"))),
         ]
