@@ -5,12 +5,12 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .pipeline import NO_COLLISION_LOGIC
+from .pipeline import NO_COLLISION_LOGIC, delay
 from .program import COUNTERS, Counter
 
 __all__ = ["COUNTER_READ_CYCLES", "Counters"]
 
-COUNTER_READ_CYCLES = 2
+COUNTER_READ_CYCLES = 3
 
 
 class Counters(wiring.Component):
@@ -57,13 +57,21 @@ class Counters(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        # Inputs come from all over the engine: a register keeps their way apart from the carry chains.
+        clear, events, correct, batches, counting, finished, first_batch, new_slot, clipped, address = (
+            delay(m, signal, 1, name=signal.name, reset_less=False)
+            for signal in (
+                self.clear, self.events, self.correct, self.batches, self.counting, self.finished, self.first_batch,
+                self.slot, self.saturations, self.address,
+            )
+        )  # fmt: skip
         totals = [Signal(32, name=counter.name.lower()) for counter in Counter]
         for counter, total in zip(Counter, totals, strict=True):
             if counter is Counter.BATCHES:
-                m.d.sync += total.eq(self.batches)
+                m.d.sync += total.eq(batches)
                 continue
-            amount = self.correct if counter is Counter.CORRECT else self.events[counter]
-            m.d.sync += total.eq(Mux(self.clear, 0, total + amount))
+            amount = correct if counter is Counter.CORRECT else events[counter]
+            m.d.sync += total.eq(Mux(clear, 0, total + amount))
 
         m.submodules.memory = memory = Memory(
             shape=64, depth=self.instructions, init=[], attrs=NO_COLLISION_LOGIC
@@ -76,22 +84,22 @@ class Counters(wiring.Component):
         stored = Signal(64, reset_less=True)
         finish = Signal()
         slot = Signal.like(self.slot)
-        m.d.comb += [update.addr.eq(self.slot), update.en.eq(1)]
-        m.d.sync += [stored.eq(Mux(self.first_batch, 0, update.data)), finish.eq(self.finished), slot.eq(self.slot)]
+        m.d.comb += [update.addr.eq(new_slot), update.en.eq(1)]
+        m.d.sync += [stored.eq(Mux(first_batch, 0, update.data)), finish.eq(finished), slot.eq(new_slot)]
         with m.If(finish):
-            m.d.sync += [cycles.eq(self.counting), saturations.eq(0)]
+            m.d.sync += [cycles.eq(counting), saturations.eq(0)]
         with m.Else():
-            m.d.sync += [cycles.eq(cycles + self.counting), saturations.eq(saturations + self.saturations)]
+            m.d.sync += [cycles.eq(cycles + counting), saturations.eq(saturations + clipped)]
         m.d.comb += [
             write.addr.eq(slot),
             write.en.eq(finish),
             write.data.eq(Cat((stored[:32] + cycles)[:32], (stored[32:] + saturations)[:32])),
         ]
 
-        word = Signal.like(self.address)
+        word = Signal.like(address)
         totals.append(Signal(32, name="unused"))
         globals_ = Array([half for total in totals for half in (total[:16], total[16:])])
-        m.d.comb += [host.addr.eq((self.address >> 2) - COUNTERS // 2), host.en.eq(1)]
-        m.d.sync += word.eq(self.address)
+        m.d.comb += [host.addr.eq((address >> 2) - COUNTERS // 2), host.en.eq(1)]
+        m.d.sync += word.eq(address)
         m.d.sync += self.data.eq(Mux(word < 2 * COUNTERS, globals_[word[:4]], host.data.word_select(word[:2], 16)))
         return m

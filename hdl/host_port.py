@@ -15,6 +15,9 @@ from .store import STORE_READ_CYCLES, host_word_layout
 
 __all__ = ["HostPort"]
 
+_MEMORY_READ_CYCLES = 2
+"""Labels and program: the memory, and a register."""
+
 READS_IN_FLIGHT = 16
 """Words read ahead of a stalled reader: more than the latency of a read, so that reads run at one word a cycle."""
 
@@ -120,12 +123,13 @@ class HostPort(wiring.Component):
         request = self.read.payload
         m.d.comb += [self.store_memory.eq(request.space), self.store_address.eq(request.address)]
 
-        early_cycles = STORE_READ_CYCLES - COUNTER_READ_CYCLES
-        address = delay(m, request.address, early_cycles, name="address")
+        counter_cycles, memory_cycles = STORE_READ_CYCLES - COUNTER_READ_CYCLES, STORE_READ_CYCLES - _MEMORY_READ_CYCLES
+        counter_address = delay(m, request.address, counter_cycles, name="counter_address")
+        address = delay(m, counter_address, memory_cycles - counter_cycles, name="address")
         read_label = labels.read_port(transparent_for=())
         read_program = program.read_port(transparent_for=())
         m.d.comb += [
-            self.counter_address.eq(address),
+            self.counter_address.eq(counter_address),
             read_label.addr.eq(Mux(self.busy, self.label_address, address)),
             read_label.en.eq(1),
             read_program.addr.eq(Mux(self.busy, self.program_address, address)),
