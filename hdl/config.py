@@ -9,7 +9,7 @@ from typing import Any
 
 import tomli_w
 
-from .program import ADDRESS_BITS
+from .program import ADDRESS_BITS, LABEL_ADDRESS_BITS
 
 __all__ = ["BANK_GRANULARITY_WORDS", "ConfigError", "EngineConfig"]
 
@@ -82,7 +82,7 @@ class EngineConfig:
             self._check_range(name, BANK_GRANULARITY_WORDS, (1 << ADDRESS_BITS) // self.banks)
             if getattr(self, name) % BANK_GRANULARITY_WORDS:
                 raise ConfigError(f"{name} must be a multiple of {BANK_GRANULARITY_WORDS}, not {getattr(self, name)!r}")
-        self._check_power_of_two("label_words", 64, 16384)
+        self._check_power_of_two("label_words", 64, 1 << LABEL_ADDRESS_BITS)
         self._check_power_of_two("accumulator_words", 16, 1024)
         self._check_power_of_two("activation_entries", 64, 2048)
         self._check_power_of_two("exponential_entries", 16, 256)

@@ -25,7 +25,7 @@ from .loss_lane import (
 )  # fmt: skip
 from .pipeline import NO_COLLISION_LOGIC, delay
 from .primitives import RegisterCopy
-from .program import COUNT_BITS, Loss
+from .program import COUNT_BITS, LABEL_ADDRESS_BITS, Loss
 
 __all__ = ["LossUnit", "block_cycles", "loss_tail_cycles"]
 
@@ -86,7 +86,7 @@ class LossUnit(wiring.Component):
     -------
     kind : In(2), classes : In(11)
         `Loss`; classes of a block, at most ``max_classes``. Constant while an instruction runs.
-    begin : In(1), label_base : In(14)
+    begin : In(1), label_base : In(LABEL_ADDRESS_BITS)
         An instruction begins; the label of its first sample. It
         comes at least ``columns + 3`` cycles before the first ``in_last``.
     in_valid : In(1), in_values : In(columns x signed(16)), in_last : In(1), in_count : In(5)
@@ -112,7 +112,7 @@ class LossUnit(wiring.Component):
         labels = range(config.label_words)
         super().__init__({
             "kind": In(2), "classes": In(COUNT_BITS),
-            "begin": In(1), "label_base": In(14),
+            "begin": In(1), "label_base": In(LABEL_ADDRESS_BITS),
             "in_valid": In(1), "in_values": In(vector), "in_last": In(1), "in_count": In(5),
             "out_valid": Out(1), "out_values": Out(vector), "out_count": Out(5),
             "label_address": Out(labels), "label_data": In(16),

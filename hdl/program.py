@@ -22,13 +22,16 @@ from amaranth import unsigned
 from amaranth.lib import data
 
 __all__ = [
-    "ADDRESS_BITS", "COUNTER_WORDS", "INSTRUCTION_WORDS", "Counter", "Format", "Function", "Instruction", "Loss",
-    "Memory", "Mode", "ProgramError", "Space", "StartParameters", "Walk", "counter_word", "instruction_layout",
-    "start_layout",
+    "ADDRESS_BITS", "COUNTER_WORDS", "INSTRUCTION_WORDS", "LABEL_ADDRESS_BITS", "Counter", "Format", "Function",
+    "Instruction", "Loss", "Memory", "Mode", "ProgramError", "Space", "StartParameters", "Walk", "counter_word",
+    "instruction_layout", "start_layout",
 ]
 
 ADDRESS_BITS = 18
 """Flat word address: 16 banks of 16384 words at most."""
+
+LABEL_ADDRESS_BITS = 14
+"""Labels of 16384 samples at most."""
 
 LANE_STEP_BITS = 14
 COUNT_BITS = 11
@@ -156,7 +159,7 @@ _SCALARS: tuple[tuple[str, int], ...] = (
     ("tile_width", 5),
     ("last_reduction_width", 5),
     ("last_outer_width", 5),
-    ("label_base", 14),
+    ("label_base", LABEL_ADDRESS_BITS),
 )
 _WALKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("stream", ("inner", "reduction", "outer")),
@@ -312,7 +315,7 @@ _START_FIELDS: tuple[tuple[str, int], ...] = (
     ("batches", 32),
     ("seed", 32),
     ("buffer_words", ADDRESS_BITS),
-    ("label_words", 14),
+    ("label_words", LABEL_ADDRESS_BITS),
     ("rate_mantissa", 16),
     ("rate_shift", 2),
     ("resident", 1),

@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from .config import EngineConfig
 from .countdown import Countdown
 from .fetch import Fetch
-from .program import ADDRESS_BITS, COUNT_BITS, INSTRUCTION_WORDS, instruction_layout, start_layout
+from .program import ADDRESS_BITS, COUNT_BITS, INSTRUCTION_WORDS, LABEL_ADDRESS_BITS, instruction_layout, start_layout
 from .timing import SETUP_CYCLES, flush_cycles
 from .walker import Level
 
@@ -53,7 +53,7 @@ class Sequencer(wiring.Component):
         Read port of the program memory, latency 2 cycles.
     instruction : Out(instruction_layout())
         The instruction under way, constant until its last result has left the lanes.
-    buffer_offset : Out(ADDRESS_BITS), label_offset : Out(14)
+    buffer_offset : Out(ADDRESS_BITS), label_offset : Out(LABEL_ADDRESS_BITS)
         Of the current batch buffer.
     rate_mantissa, rate_shift : Out
         Of the run.
@@ -81,7 +81,7 @@ class Sequencer(wiring.Component):
             "busy": Out(1), "batches_done": Out(32),
             "program_address": Out(range(config.max_instructions * INSTRUCTION_WORDS)), "program_word": In(16),
             "instruction": Out(instruction_layout()),
-            "buffer_offset": Out(ADDRESS_BITS), "label_offset": Out(14), "begin": Out(1),
+            "buffer_offset": Out(ADDRESS_BITS), "label_offset": Out(LABEL_ADDRESS_BITS), "begin": Out(1),
             "rate_mantissa": Out(16), "rate_shift": Out(2), "seed_load": Out(1), "seed": Out(32),
             "stream": Out(stream_issue_layout()), "load": Out(load_issue_layout()),
             "loss_busy": In(1), "loss_clear": Out(1),

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from hdl.config import EngineConfig
 from hdl.fetch import fetch_cycles
-from hdl.program import ADDRESS_BITS, Instruction, StartParameters, instruction_layout
+from hdl.program import ADDRESS_BITS, LABEL_ADDRESS_BITS, Instruction, StartParameters, instruction_layout
 from hdl.timing import flush_cycles
 
 from .fetch import instruction_words, packed_instruction
@@ -15,8 +15,6 @@ __all__ = ["Inputs", "Outputs", "Sequencer"]
 
 COMMIT_CYCLES = 2
 """From a COMMIT until a batch that waited for it goes on."""
-
-LABEL_ADDRESS_BITS = 14
 
 
 class Inputs(NamedTuple):
