@@ -10,7 +10,7 @@ from .program import COUNTERS, Counter
 
 __all__ = ["COUNTER_READ_CYCLES", "Counters"]
 
-COUNTER_READ_CYCLES = 3
+COUNTER_READ_CYCLES = 4
 
 
 class Counters(wiring.Component):
@@ -96,10 +96,12 @@ class Counters(wiring.Component):
             write.data.eq(Cat((stored[:32] + cycles)[:32], (stored[32:] + saturations)[:32])),
         ]
 
-        word = Signal.like(address)
         totals.append(Signal(32, name="unused"))
-        globals_ = Array([half for total in totals for half in (total[:16], total[16:])])
+        halves = Array([half for total in totals for half in (total[:16], total[16:])])
+        word = delay(m, address, 1, name="word")
+        read, half = Signal(64, reset_less=True), Signal(16, reset_less=True)
         m.d.comb += [host.addr.eq((address >> 2) - COUNTERS // 2), host.en.eq(1)]
-        m.d.sync += word.eq(address)
-        m.d.sync += self.data.eq(Mux(word < 2 * COUNTERS, globals_[word[:4]], host.data.word_select(word[:2], 16)))
+        m.d.sync += [read.eq(host.data), half.eq(halves[word[:4]])]
+        late_word = delay(m, word, 1, name="late_word")
+        m.d.sync += self.data.eq(Mux(late_word < 2 * COUNTERS, half, read.word_select(late_word[:2], 16)))
         return m
