@@ -27,10 +27,10 @@ __all__ = [
     "synthesise_ecp5",
 ]  # fmt: skip
 
-PLACERS = {"static": ["--placer", "static"], "heap": ["--placer", "heap", "--placer-heap-timingweight", "30"]}
+PLACERS = {"static": ["--placer", "static"], "heap": ["--placer", "heap"]}
 """The first one leaves less wire; the second one is the fallback where it does not converge."""
 
-STATIC_STEPS = 1500
+STATIC_STEPS = 1000
 """Designs that converge do so in 500 to 530 steps."""
 
 ROUTERS = ("router1", "router2")
