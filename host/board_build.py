@@ -147,7 +147,7 @@ def build_board(request: BuildRequest, output: Path, announce: Announce) -> dict
     if board.family != "ecp5":
         report |= write_project(board, TOP, output)
     else:
-        report |= _ecp5(request, source, pins, output, announce)
+        report |= _ecp5(request, device, source, pins, output, announce)
     report["seconds"] = time.perf_counter() - started_s
     (output / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     return report
@@ -185,11 +185,13 @@ def _check_fit(request: BuildRequest, device: Device) -> dict[str, int]:
     return {name: needed for name, (needed, _, _) in wanted.items()}
 
 
-def _ecp5(request: BuildRequest, source: str, pins: str, output: Path, announce: Announce) -> dict[str, Any]:
+def _ecp5(
+    request: BuildRequest, device: Device, source: str, pins: str, output: Path, announce: Announce
+) -> dict[str, Any]:
     root = cache_folder() / "flow"
     announce(f"synthesise with {tool_version('yosys').split(' (')[0]}")
     started_s = time.perf_counter()
-    floorplan = multiplier_sites(request.config, load_device(request.board.device))
+    floorplan = multiplier_sites(request.config, device)
     synthesis, known = kept_stage(
         root,
         "synthesis",
