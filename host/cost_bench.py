@@ -5,11 +5,12 @@ import statistics
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from cost_model.cycles import run_cycles
 from cost_model.logic import luts_of
@@ -189,16 +190,17 @@ def sample_of(config: EngineConfig) -> Sample:
 
 
 def bench_cost_model() -> dict[str, Any]:
-    """All comparisons; minutes for the cycles, and for the synthesis of each engine.
+    """All comparisons; minutes for the cycles, and for the synthesis of each engine: half an hour or more.
 
     Raises
     ------
     ToolError, LinkError, BoardBuildError
         When a tool or a virtual board fails.
     """
-    cycles = list(bench_cycles())
-    hard = [*bench_hard_blocks(ECP5_ARRAYS, "ecp5"), *bench_hard_blocks(XILINX_ARRAYS, "xilinx")]
-    fabric = list(bench_logic())
+    cycles = list(tqdm(bench_cycles(), total=2 * ENGINES * NETWORKS, unit="run", desc="cycles"))
+    mapped = chain(bench_hard_blocks(ECP5_ARRAYS, "ecp5"), bench_hard_blocks(XILINX_ARRAYS, "xilinx"))
+    hard = list(tqdm(mapped, total=len(ECP5_ARRAYS) + len(XILINX_ARRAYS), unit="engine", desc="block RAM"))
+    fabric = list(tqdm(bench_logic(), total=len(HELD_OUT), unit="engine", desc="logic"))
     profile = profile_machine("cpu")
     luts = [abs(case.predicted_luts / case.luts - 1) for case in fabric]
     flip_flops = [abs(case.predicted_flip_flops / case.flip_flops - 1) for case in fabric]

@@ -18,7 +18,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "what",
         choices=["engine", "timing", "link", "cost-model"],
         help="engine: efficiency of array and schedule, from counters of the RTL; timing: frequency of a routed engine"
-        "; link: payload at the RTL's line, goodput of the host on loopback",
+        "; link: payload at the RTL's line, goodput of the host on loopback; cost-model: predictions beside RTL, Yosys"
+        " and this machine (half an hour or more)",
     )
     parser.add_argument("--config", metavar="FILE", help="timing: engine to route (TOML; default: 8x8)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="timing: seed of the placer (default 1)")
@@ -112,7 +113,7 @@ def _describe_timing(report: Report) -> str:
 
 COMMAND = Command(
     name="bench",
-    summary="Measure the engine and the link.",
+    summary="Measure the engine, its timing, the link, and what predictions are worth.",
     example="deep3 bench engine --json",
     add_arguments=_add_arguments,
     run=_run,
