@@ -190,7 +190,7 @@ def sample_of(config: EngineConfig) -> Sample:
 
 
 def bench_cost_model() -> dict[str, Any]:
-    """All comparisons; minutes for the cycles, and for the synthesis of each engine: half an hour or more.
+    """All comparisons; minutes for the cycles, and for the synthesis of each engine: about an hour.
 
     Raises
     ------

@@ -19,7 +19,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["engine", "timing", "link", "cost-model"],
         help="engine: efficiency of array and schedule, from counters of the RTL; timing: frequency of a routed engine"
         "; link: payload at the RTL's line, goodput of the host on loopback; cost-model: predictions beside RTL, Yosys"
-        " and this machine (half an hour or more)",
+        " and this machine (about an hour)",
     )
     parser.add_argument("--config", metavar="FILE", help="timing: engine to route (TOML; default: 8x8)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="timing: seed of the placer (default 1)")
