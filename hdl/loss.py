@@ -225,18 +225,22 @@ class LossUnit(wiring.Component):
         block_address = Signal(self.label_address.shape(), reset_less=True)
         next_address = block_address + count
         left = Signal(range(self.config.columns + 1))
+        # Whether any is left, as a register: it chooses the step of the address.
+        reads = Signal()
         with m.If(self.begin):
             m.d.sync += [
                 address.eq(self.label_base),
                 block_address.eq(self.label_base),
                 left.eq(Mux(argmax, 0, self.config.columns)),
+                reads.eq(~argmax),
             ]
         with m.Elif(errors_begin):
-            m.d.sync += [address.eq(next_address), block_address.eq(next_address), left.eq(self.config.columns)]
+            m.d.sync += [address.eq(next_address), block_address.eq(next_address)]
+            m.d.sync += [left.eq(self.config.columns), reads.eq(1)]
         with m.Else():
-            m.d.sync += [address.eq(address + ((left != 0) | class_written)), left.eq(left - (left != 0))]
+            m.d.sync += [address.eq(address + (reads | class_written)), left.eq(left - reads), reads.eq(left[1:].any())]
         m.d.comb += self.label_address.eq(address)
-        return delay(m, left != 0, LABEL_CYCLES - 2, name="label_read")
+        return delay(m, reads, LABEL_CYCLES - 2, name="label_read")
 
     def _lanes(self, m: Module, early: Value, write_address: Value, read_address: Value) -> list[LossLane]:
         """Lanes, with one buffer memory for two of them and one copy of the control registers for a group."""

@@ -133,15 +133,18 @@ class LossLane(wiring.Component):
     def _largest(self, m: Module) -> Signal:
         """The largest output of the block whose errors are computed."""
         control = self.control
-        value = Signal(signed(16), reset_less=True)
-        largest = Signal(signed(16), reset_less=True)
+        # With the sign turned round numbers are in the order of their bits: a signed comparison leaves the carry chain
+        # for the last bit.
+        turned = 1 << 15
+        value = Signal(16, reset_less=True)
+        largest = Signal(16, reset_less=True)
         largest_class = Signal(self.class_bits, reset_less=True)
         captured = Signal(signed(16), reset_less=True)
-        m.d.sync += value.eq(self.arriving)
+        m.d.sync += value.eq(self.arriving ^ turned)
         with m.If(control.arrive & (control.arrive_first | (value > largest))):
             m.d.sync += [largest.eq(value), largest_class.eq(control.arrive_class)]
         with m.If(control.capture):
-            m.d.sync += [captured.eq(largest), self.best.eq(largest_class)]
+            m.d.sync += [captured.eq(largest ^ turned), self.best.eq(largest_class)]
         with m.Elif(self.shift_best):
             m.d.sync += self.best.eq(self.next_best)
         return captured

@@ -52,11 +52,11 @@ class Sequencer(wiring.Component):
     program_address : Out, program_word : In(16)
         Read port of the program memory, latency 2 cycles.
     instruction : Out(instruction_layout())
-        The instruction under way, constant until its last result has left the lanes.
+        The instruction under way, constant from ``begin`` until its last result has left the lanes.
     buffer_offset : Out(ADDRESS_BITS), label_offset : Out(LABEL_ADDRESS_BITS)
-        Of the current batch buffer.
+        Of the current batch buffer, in a run.
     rate_mantissa, rate_shift : Out
-        Of the run.
+        Of the run; without a meaning between runs, as is ``seed``.
     seed_load : Out(1), seed : Out(32)
         A run with a seed begins.
     begin : Out(1)
@@ -108,6 +108,10 @@ class Sequencer(wiring.Component):
         m.submodules.tile_cycle = tile_cycle = Countdown()
         with m.If(self.abort):
             m.d.sync += aborting.eq(self.busy)
+        # Whatever stands there until a run begins, and below until an instruction does: the event itself would have to
+        # reach every one of these registers.
+        with m.If(~self.busy):
+            m.d.sync += run.eq(self.parameters)
 
         all_done, uncommitted = self._batches(m, run, batch_end)
         m.d.comb += [
@@ -130,14 +134,13 @@ class Sequencer(wiring.Component):
 
         m.d.comb += [
             fetch.slot.eq(Mux(self.busy, run.first_instruction + next_position, self.parameters.first_instruction)),
-            fetch.begin.eq(self.begin),
+            fetch.begin.eq(self.begin | ~self.busy),
         ]
         with m.FSM():
             with m.State("IDLE"), m.If(self.start):
-                m.d.comb += fetch.begin.eq(1)
                 single = self.parameters.instruction_count == 1
                 m.d.sync += [
-                    run.eq(self.parameters), self.busy.eq(1), batch_start.eq(1), aborting.eq(0),
+                    self.busy.eq(1), batch_start.eq(1), aborting.eq(0),
                     position.eq(0), next_position.eq(~single), last_instruction.eq(single),
                 ]  # fmt: skip
                 m.next = "SEED"
@@ -145,6 +148,7 @@ class Sequencer(wiring.Component):
                 m.d.comb += self.seed_load.eq(run.seed != 0)
                 m.next = "WAIT"
             with m.State("WAIT"):
+                m.d.sync += live.eq(fetch.instruction)
                 with m.If(aborting | all_done):
                     m.d.sync += [self.busy.eq(0), aborting.eq(0)]
                     m.next = "IDLE"
@@ -154,7 +158,7 @@ class Sequencer(wiring.Component):
                     m.d.comb += self.fetch_wait.eq(1)
                 with m.Else():
                     m.d.comb += [accept.eq(1), self.counting.eq(1)]
-                    m.d.sync += [live.eq(fetch.instruction), batch_start.eq(0), cycle.eq(0)]
+                    m.d.sync += [batch_start.eq(0), cycle.eq(0)]
                     m.next = "SETUP"
             with m.State("SETUP"):
                 m.d.comb += [
@@ -211,13 +215,14 @@ class Sequencer(wiring.Component):
                 with m.If(~self.loss_busy):
                     m.d.comb += self.finished.eq(1)
                     m.next = "WAIT"
+        # Known long before an instruction ends, so that its end does not wait for sums and comparisons.
+        becomes_last, following = Signal(), Signal.like(position)
+        m.d.sync += [
+            becomes_last.eq(next_position + 1 == run.instruction_count),
+            following.eq(Mux(becomes_last, 0, next_position + 1)),
+        ]
         with m.If(self.finished):
-            becomes_last = next_position + 1 == run.instruction_count
-            m.d.sync += [
-                position.eq(next_position),
-                next_position.eq(Mux(becomes_last, 0, next_position + 1)),
-                last_instruction.eq(becomes_last),
-            ]
+            m.d.sync += [position.eq(next_position), next_position.eq(following), last_instruction.eq(becomes_last)]
         with m.If(batch_end):
             m.d.sync += batch_start.eq(1)
         return m
@@ -231,16 +236,18 @@ class Sequencer(wiring.Component):
         left = Signal(32)
         available = Signal(32)
         buffer = Signal(13)
-        all_done, uncommitted, none_available, last_buffer = Signal(), Signal(), Signal(), Signal()
+        all_done, uncommitted, none_available = Signal(), Signal(), Signal()
+        last_batch, last_buffer = Signal(), Signal()
         m.d.comb += uncommitted.eq(none_available & ~run.resident)
         m.d.sync += [
             available.eq(available + Mux(self.commit, self.commit_batches, 0) - batch_end),
             # A batch that becomes available in the very cycle in which one ends is seen a cycle later.
             none_available.eq(available == batch_end),
+            last_batch.eq(left == 1),
             last_buffer.eq(buffer + 1 == run.buffers),
         ]
         with m.If(batch_end):
-            m.d.sync += [self.batches_done.eq(self.batches_done + 1), left.eq(left - 1), all_done.eq(left == 1)]
+            m.d.sync += [self.batches_done.eq(self.batches_done + 1), left.eq(left - 1), all_done.eq(last_batch)]
             with m.If(last_buffer):
                 m.d.sync += [buffer.eq(0), self.buffer_offset.eq(0), self.label_offset.eq(0)]
             with m.Else():
@@ -249,11 +256,13 @@ class Sequencer(wiring.Component):
                     self.buffer_offset.eq(self.buffer_offset + run.buffer_words),
                     self.label_offset.eq(self.label_offset + run.label_words),
                 ]
-        with m.If(self.start & ~self.busy):
+        with m.If(~self.busy):
             m.d.sync += [
-                self.batches_done.eq(0), left.eq(self.parameters.batches), all_done.eq(self.parameters.batches == 0),
+                left.eq(self.parameters.batches), all_done.eq(self.parameters.batches == 0),
                 available.eq(0), none_available.eq(1), buffer.eq(0), self.buffer_offset.eq(0), self.label_offset.eq(0),
             ]  # fmt: skip
+        with m.If(self.start & ~self.busy):
+            m.d.sync += self.batches_done.eq(0)
         return all_done, uncommitted
 
     def _issue(

@@ -11,6 +11,7 @@ from typing import Any
 from cost_model.board import BoardDescription
 from cost_model.devices import Device, load_device
 from cost_model.floorplan import multiplier_sites, place_multipliers
+from cost_model.output_registers import absorb_output_registers
 from cost_model.pin_file import pins_of
 from cost_model.resources import (
     Link,
@@ -47,6 +48,10 @@ from sim.board.build import cache_folder
 __all__ = ["BuildError", "BuildRequest", "build_board", "with_sync_hz"]
 
 TOP = "deep3"
+
+NETLIST_STEPS = "output registers, floorplan"
+"""What is done to the netlist of Yosys, as part of the name of its result."""
+
 TARGETS = {"ecp5": Target.ECP5, "xilinx7": Target.XILINX, "virtex6": Target.VIRTEX6}
 Announce = Callable[[str], None]
 
@@ -195,7 +200,7 @@ def _ecp5(
     synthesis, known = kept_stage(
         root,
         "synthesis",
-        (source, synthesis_script(TOP), tool_version("yosys"), json.dumps(floorplan)),
+        (source, synthesis_script(TOP), tool_version("yosys"), NETLIST_STEPS, json.dumps(floorplan)),
         lambda folder: _synthesise(source, floorplan, folder),
     )
     cells = json.loads((synthesis / "cells.json").read_text())
@@ -223,6 +228,7 @@ def _ecp5(
 
 def _synthesise(source: str, floorplan: dict[str, str], folder: Path) -> None:
     netlist = synthesise_ecp5(source, TOP, folder)
+    absorb_output_registers(netlist.netlist, TOP)
     place_multipliers(netlist.netlist, TOP, floorplan)
     (folder / "cells.json").write_text(json.dumps(netlist.cells))
 

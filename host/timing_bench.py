@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from cost_model.devices import load_device
 from cost_model.floorplan import multiplier_sites, place_multipliers
+from cost_model.output_registers import absorb_output_registers
 from cost_model.synthesis import route_ecp5, synthesise_ecp5
 from hdl.config import EngineConfig
 from hdl.pins import EngineChip
@@ -35,6 +36,7 @@ def bench_timing(config: EngineConfig, seed: int) -> dict[str, Any]:
         source = to_verilog(EngineChip(config), Target.ECP5, "chip")
         progress.update()
         netlist = synthesise_ecp5(source, "chip", Path(folder))
+        absorb_output_registers(netlist.netlist, "chip")
         place_multipliers(netlist.netlist, "chip", multiplier_sites(config, load_device(DEVICE)))
         progress.update()
         routed = route_ecp5(netlist.netlist, PART, SPEED, PACKAGE, TARGET_HZ, seed, _announce)

@@ -55,9 +55,11 @@ class Endpoint(wiring.Component):
         m.submodules.transmitter = transmitter = Transmitter(self.config)
         wiring.connect(m, wiring.flipped(self.rx), buffer.rx)
         wiring.connect(m, buffer.words, session.words)
-        wiring.connect(m, session.write, wiring.flipped(self.bus.write))
         wiring.connect(m, transmitter.read, wiring.flipped(self.bus.read))
-        wiring.connect(m, wiring.flipped(self.bus.read_data), transmitter.read_data)
+        # The engine lies on the other side of the device. A word that waits here is stored long before the header of a
+        # later packet is read.
+        elastic(m, "write_elastic", session.write, self.bus.write)
+        elastic(m, "read_data_elastic", self.bus.read_data, transmitter.read_data)
         elastic(m, "tx_elastic", transmitter.tx, self.tx)
         m.d.comb += [
             buffer.release.eq(session.release),

@@ -69,20 +69,22 @@ class PacketBuffer(wiring.Component):
         m = Module()
         used = Signal(range(PACKET_BUFFERS + 1))
         free = Signal(range(PACKET_BUFFERS + 1), init=PACKET_BUFFERS)
+        full = Signal()
         keep = Signal()
         m.d.sync += [
             used.eq(used + keep - self.release),
+            full.eq(((used == PACKET_BUFFERS) | (keep & (used == PACKET_BUFFERS - 1))) & ~self.release),
             free.eq(PACKET_BUFFERS - used),
         ]
         m.d.comb += self.free.eq(free)
         m.submodules.memory = memory = Memory(
             shape=unsigned(16), depth=PACKET_BUFFERS * BUFFER_WORDS, init=[], attrs=NO_COLLISION_LOGIC
         )
-        self._receive(m, memory, full=used == PACKET_BUFFERS, keep=keep)
+        self._receive(m, memory, full, keep)
         self._read(m, memory, available=used != 0)
         return m
 
-    def _receive(self, m: Module, memory: Memory, full: ValueLike, keep: Signal) -> None:
+    def _receive(self, m: Module, memory: Memory, full: Signal, keep: Signal) -> None:
         valid = Signal()
         byte = Signal(byte_layout(), reset_less=True)
         closing = Signal(_CLOSING_CYCLES)

@@ -42,8 +42,8 @@ class Outputs(NamedTuple):
 
     busy: bool
     batches_done: int
-    buffer_offset: int
-    label_offset: int
+    buffer_offset: int | None
+    label_offset: int | None
     instruction: int | None
     rate_mantissa: int | None
     rate_shift: int | None
@@ -161,15 +161,16 @@ class Sequencer:
             yield self._outputs(loss_wait=waiting, loss_clear=waiting and self._aborted, **counting)
             waiting = True
         yield self._outputs(finished=True, loss_wait=waiting, loss_clear=waiting and self._aborted, **counting)
+        self._instruction = None
 
     def _outputs(self, *, busy: bool = True, **others: Any) -> Outputs:
-        run = self._run
+        run = self._run if busy else None
         buffer = self._batches_done % run.buffers if run else 0
         return Outputs(
             busy=busy,
             batches_done=self._batches_done,
-            buffer_offset=buffer * (run.buffer_words if run else 0) % (1 << ADDRESS_BITS),
-            label_offset=buffer * (run.label_words if run else 0) % (1 << LABEL_ADDRESS_BITS),
+            buffer_offset=buffer * run.buffer_words % (1 << ADDRESS_BITS) if run else None,
+            label_offset=buffer * run.label_words % (1 << LABEL_ADDRESS_BITS) if run else None,
             instruction=self._instruction,
             rate_mantissa=run.rate_mantissa if run else None,
             rate_shift=run.rate_shift if run else None,

@@ -168,13 +168,18 @@ class Compose(wiring.Component):
             else:
                 chosen += [(select[step] & (self._kind == kind), word) for kind, word in words.items()]
         written = Signal(len(chosen))
-        m.d.sync += written.eq(Cat(this for this, _ in chosen))
+        place = Signal(range(max(HEADER_WORDS.values())), reset_less=True)
+        m.d.sync += [
+            written.eq(Cat(this for this, _ in chosen)),
+            # A constant of the choice, ready for the sum.
+            place.eq(reduce(or_, (Mux(this, word.place, 0) for this, word in chosen))),
+        ]
 
         def gather(field: str) -> ValueLike:
             return reduce(or_, (Mux(written[index], getattr(word, field), 0) for index, (_, word) in enumerate(chosen)))
 
         m.d.sync += [
-            self.address.eq(self.committed + gather("place")),
+            self.address.eq(self.committed + place),
             self.word.data.eq(gather("value")),
             self.word.last.eq(gather("last")),
             self.word.single.eq(0),
