@@ -12,12 +12,13 @@ __all__ = ["Countdown"]
 class Countdown(wiring.Component):
     """Marks the first and the last of every ``count`` steps, from registers.
 
-    The comparison is made a step ahead, so that it ends in a register and not in whatever the last step sets in motion.
+    Comparisons are made a step ahead, and those of ``count`` a cycle ahead, so that they end in a register and not in
+    whatever the last step sets in motion.
 
     Members
     -------
     count : In(COUNT_BITS)
-        Steps, at least 1; taken with ``begin`` and after each last step.
+        Steps, at least 1, as they were a cycle before ``begin`` and before each last step.
     begin : In(1)
         The next step is the first.
     step : In(1)
@@ -35,8 +36,11 @@ class Countdown(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         after = Signal(COUNT_BITS)
+        rest = Signal(COUNT_BITS, reset_less=True)
+        single = Signal(reset_less=True)
+        m.d.sync += [rest.eq(self.count - 1), single.eq(self.count == 1)]
         with m.If(self.begin | (self.step & self.last)):
-            m.d.sync += [after.eq(self.count - 1), self.first.eq(1), self.last.eq(self.count == 1)]
+            m.d.sync += [after.eq(rest), self.first.eq(1), self.last.eq(single)]
         with m.Elif(self.step):
             m.d.sync += [after.eq(after - 1), self.first.eq(0), self.last.eq(after == 1)]
         return m

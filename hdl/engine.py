@@ -170,7 +170,7 @@ class Engine(wiring.Component):
             errors = (live.loss == Loss.SOFTMAX) | (live.loss == Loss.MSE)
             m.submodules.classes = classes = Countdown()
             m.d.comb += [
-                classes.begin.eq(sequencer.begin),
+                classes.begin.eq(delay(m, sequencer.begin, 1, name="classes_begin", reset_less=False)),
                 classes.step.eq(loss.out_valid),
                 classes.count.eq(live.time_count),
                 walkers["loss_out"].step.eq(loss.out_valid),

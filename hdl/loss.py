@@ -152,8 +152,8 @@ class LossUnit(wiring.Component):
         ]
         with m.If(begun[1]):
             m.d.sync += self.out_count.eq(count)
-        classes_left = self._classes_left(m, finished[2] & argmax, count)
-        shift_label = self._labels(m, argmax, begun[1], count, classes_left.any())
+        classes_left, writes = self._classes_left(m, finished[2] & argmax, count)
+        shift_label = self._labels(m, argmax, begun[1], count, writes)
 
         layout = lane_control_layout(self.class_bits)
         early = data.View(layout, Signal(layout.size, name="early"))
@@ -173,13 +173,13 @@ class LossUnit(wiring.Component):
             early.shift_label.eq(shift_label),
         ]
         lanes = self._lanes(m, early.as_value(), Cat(write_class, filling), Cat(read.index, half))
-        self._between_lanes(m, lanes, count, classes_left)
+        self._between_lanes(m, lanes, count, writes)
 
         block_begins = self.in_valid & (write_class == 0)
         block_ends = delay(m, error_last, LEAVE_CYCLES, name="left", reset_less=False) | (classes_left == 1)
         under_way = Signal(range(4))
-        m.d.sync += under_way.eq(under_way + block_begins - block_ends)
-        m.d.comb += self.busy.eq(under_way.any())
+        following = (under_way + block_begins - block_ends)[: len(under_way)]
+        m.d.sync += [under_way.eq(following), self.busy.eq(following.any())]
         return m
 
     def _history(self, m: Module, value: Value, cycles: int, name: str) -> list[Value]:
@@ -206,16 +206,17 @@ class LossUnit(wiring.Component):
         ]
         return _Read(summing, giving, index, last, begin_errors)
 
-    def _classes_left(self, m: Module, begin: Value, count: Signal) -> Signal:
-        """ARGMAX: classes of the block that are still to be written, one a cycle."""
+    def _classes_left(self, m: Module, begin: Value, count: Signal) -> tuple[Signal, Signal]:
+        """ARGMAX: classes of the block that are still to be written, one a cycle, and whether there are any."""
         left = Signal(5)
+        writes = Signal()
         with m.If(begin):
-            m.d.sync += left.eq(count)
-        with m.Elif(left != 0):
-            m.d.sync += left.eq(left - 1)
-        return left
+            m.d.sync += [left.eq(count), writes.eq(count.any())]
+        with m.Elif(writes):
+            m.d.sync += [left.eq(left - 1), writes.eq(left[1:].any())]
+        return left, writes
 
-    def _labels(self, m: Module, argmax: Value, errors_begin: Value, count: Signal, class_written: Value) -> Value:
+    def _labels(self, m: Module, argmax: Value, errors_begin: Value, count: Signal, class_written: Signal) -> Value:
         """Address of labels and classes. Returns the strobe, a cycle early, that a label arrives at the last lane.
 
         The labels of a block are read while the block before is given, one for each lane; where its first label is, the
@@ -225,7 +226,7 @@ class LossUnit(wiring.Component):
         block_address = Signal(self.label_address.shape(), reset_less=True)
         next_address = block_address + count
         left = Signal(range(self.config.columns + 1))
-        # Whether any is left, as a register: it chooses the step of the address.
+        # Whether any is left, from a register: it chooses the step of the address.
         reads = Signal()
         with m.If(self.begin):
             m.d.sync += [
@@ -272,13 +273,13 @@ class LossUnit(wiring.Component):
                 m.d.comb += lanes[index].stored.eq(read.data[16 * place : 16 * place + 16])
         return lanes
 
-    def _between_lanes(self, m: Module, lanes: list[LossLane], count: Signal, classes_left: Signal) -> None:
+    def _between_lanes(self, m: Module, lanes: list[LossLane], count: Signal, writes: Signal) -> None:
         """Labels and classes move from lane to lane; errors and correct samples leave them side by side."""
         class_bits = self.class_bits
         m.d.comb += [
             lanes[-1].next_label.eq(Cat(self.label_data[:class_bits], self.label_data[class_bits:].any())),
             lanes[-1].next_best.eq(0),
-            self.label_write_valid.eq(classes_left.any()),
+            self.label_write_valid.eq(writes),
             self.label_write_address.eq(self.label_address),
             self.label_write_data.eq(lanes[0].best),
         ]
@@ -289,7 +290,7 @@ class LossUnit(wiring.Component):
             m.d.sync += counts.eq(index < count)
             m.d.comb += [
                 lane.counts.eq(counts),
-                lane.shift_best.eq(classes_left.any()),
+                lane.shift_best.eq(writes),
                 self.out_values[index].eq(lane.error),
             ]
         m.d.sync += self.correct.eq(sum((lane.correct for lane in lanes[1:]), start=lanes[0].correct))

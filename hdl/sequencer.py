@@ -105,6 +105,7 @@ class Sequencer(wiring.Component):
         last_instruction = Signal()
         cycle = Signal(COUNT_BITS)
         m.submodules.tiles = tiles = _Tiles()
+        m.submodules.lead_cycle = lead_cycle = Countdown()
         m.submodules.tile_cycle = tile_cycle = Countdown()
         with m.If(self.abort):
             m.d.sync += aborting.eq(self.busy)
@@ -116,6 +117,7 @@ class Sequencer(wiring.Component):
         all_done, uncommitted = self._batches(m, run, batch_end)
         m.d.comb += [
             tiles.instruction.eq(live),
+            lead_cycle.count.eq(live.tile_width),
             tile_cycle.count.eq(live.tile_cycles),
             batch_end.eq(self.finished & last_instruction),
             self.slot.eq(run.first_instruction + position),
@@ -125,8 +127,8 @@ class Sequencer(wiring.Component):
             self.seed.eq(run.seed),
         ]
         accept = Signal()
-        flushed = Signal()
-        m.d.sync += flushed.eq(0)
+        settled, flushed = Signal(), Signal()
+        m.d.sync += [settled.eq(0), flushed.eq(0)]
         issue_stream = Signal(stream_issue_layout())
         issue_load = Signal(load_issue_layout())
         self._issue(m, live, cycle, tiles, issue_stream, issue_load)
@@ -164,23 +166,23 @@ class Sequencer(wiring.Component):
                 m.d.comb += [
                     self.counting.eq(1),
                     tiles.begin.eq(1),
+                    lead_cycle.begin.eq(1),
                     tile_cycle.begin.eq(1),
-                    tile_cycle.count.eq(live.tile_width),
                 ]
-                m.d.sync += cycle.eq(cycle + 1)
+                m.d.sync += [cycle.eq(cycle + 1), settled.eq(cycle == SETUP_CYCLES - 3)]
                 with m.If(aborting):
                     m.d.sync += cycle.eq(0)
                     m.next = "FLUSH"
-                with m.Elif(cycle == SETUP_CYCLES - 2):
+                with m.Elif(settled):
                     m.d.sync += cycle.eq(0)
                     m.next = "LEAD"
             with m.State("LEAD"):
-                m.d.comb += [self.counting.eq(1), issue_load.valid.eq(1), tile_cycle.step.eq(1)]
+                m.d.comb += [self.counting.eq(1), issue_load.valid.eq(1), lead_cycle.step.eq(1)]
                 m.d.sync += cycle.eq(cycle + 1)
                 with m.If(aborting):
                     m.d.sync += cycle.eq(0)
                     m.next = "FLUSH"
-                with m.Elif(tile_cycle.last):
+                with m.Elif(lead_cycle.last):
                     m.d.sync += cycle.eq(0)
                     m.d.comb += tiles.loaded.eq(1)
                     m.next = "TILES"
@@ -234,20 +236,22 @@ class Sequencer(wiring.Component):
         once, for they were computed while it ran.
         """
         left = Signal(32)
-        available = Signal(32)
+        committed = Signal(32)
+        done_next = Signal(32)
         buffer = Signal(13)
         all_done, uncommitted, none_available = Signal(), Signal(), Signal()
         last_batch, last_buffer = Signal(), Signal()
         m.d.comb += uncommitted.eq(none_available & ~run.resident)
         m.d.sync += [
-            available.eq(available + Mux(self.commit, self.commit_batches, 0) - batch_end),
-            # A batch that becomes available in the very cycle in which one ends is seen a cycle later.
-            none_available.eq(available == batch_end),
+            committed.eq(committed + Mux(self.commit, self.commit_batches, 0)),
+            done_next.eq(self.batches_done + 1),
+            # A batch that is committed in the very cycle in which one ends is seen a cycle later.
+            none_available.eq(Mux(batch_end, committed == done_next, committed == self.batches_done)),
             last_batch.eq(left == 1),
             last_buffer.eq(buffer + 1 == run.buffers),
         ]
         with m.If(batch_end):
-            m.d.sync += [self.batches_done.eq(self.batches_done + 1), left.eq(left - 1), all_done.eq(last_batch)]
+            m.d.sync += [self.batches_done.eq(done_next), left.eq(left - 1), all_done.eq(last_batch)]
             with m.If(last_buffer):
                 m.d.sync += [buffer.eq(0), self.buffer_offset.eq(0), self.label_offset.eq(0)]
             with m.Else():
@@ -259,7 +263,7 @@ class Sequencer(wiring.Component):
         with m.If(~self.busy):
             m.d.sync += [
                 left.eq(self.parameters.batches), all_done.eq(self.parameters.batches == 0),
-                available.eq(0), none_available.eq(1), buffer.eq(0), self.buffer_offset.eq(0), self.label_offset.eq(0),
+                committed.eq(0), none_available.eq(1), buffer.eq(0), self.buffer_offset.eq(0), self.label_offset.eq(0),
             ]  # fmt: skip
         with m.If(self.start & ~self.busy):
             m.d.sync += self.batches_done.eq(0)

@@ -50,7 +50,7 @@ class MacTransmit(wiring.Component):
         count = Signal(range(MIN_FRAME_BYTES))
         long_enough = Signal()
         fcs_index = Signal(range(FCS_BYTES))
-        m.d.comb += [crc.data.eq(byte), crc.start.eq(crc.valid & first)]
+        m.d.comb += crc.data.eq(byte)
         with m.If(out.ready):
             m.d.sync += out.valid.eq(0)
         with m.If(crc.valid):
@@ -60,6 +60,7 @@ class MacTransmit(wiring.Component):
             with m.State("DATA"):
                 m.d.comb += [
                     byte.eq(self.frame.payload.data),
+                    crc.start.eq(first),
                     self.frame.ready.eq(step),
                     crc.valid.eq(step & self.frame.valid),
                 ]
