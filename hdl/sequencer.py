@@ -104,6 +104,8 @@ class Sequencer(wiring.Component):
         next_position = Signal(8)
         last_instruction = Signal()
         cycle = Signal(COUNT_BITS)
+        # LEAD and TILES, each in a register of its own: the counters of the tiles have no time to look at the state.
+        leading, streaming = Signal(), Signal()
         m.submodules.tiles = tiles = _Tiles()
         m.submodules.lead_cycle = lead_cycle = Countdown()
         m.submodules.tile_cycle = tile_cycle = Countdown()
@@ -118,7 +120,11 @@ class Sequencer(wiring.Component):
         m.d.comb += [
             tiles.instruction.eq(live),
             lead_cycle.count.eq(live.tile_width),
+            lead_cycle.step.eq(leading),
             tile_cycle.count.eq(live.tile_cycles),
+            tile_cycle.step.eq(streaming),
+            tiles.streamed.eq(streaming & tile_cycle.last),
+            tiles.loaded.eq(tiles.streamed | (leading & lead_cycle.last)),
             batch_end.eq(self.finished & last_instruction),
             self.slot.eq(run.first_instruction + position),
             self.first_batch.eq(self.batches_done == 0),
@@ -128,7 +134,8 @@ class Sequencer(wiring.Component):
         ]
         accept = Signal()
         settled, flushed = Signal(), Signal()
-        m.d.sync += [settled.eq(0), flushed.eq(0)]
+        m.d.sync += [settled.eq(0), flushed.eq(flushed & self.loss_busy)]
+        m.d.comb += self.finished.eq(flushed & ~self.loss_busy)
         issue_stream = Signal(stream_issue_layout())
         issue_load = Signal(load_issue_layout())
         self._issue(m, live, cycle, tiles, issue_stream, issue_load)
@@ -174,48 +181,45 @@ class Sequencer(wiring.Component):
                     m.d.sync += cycle.eq(0)
                     m.next = "FLUSH"
                 with m.Elif(settled):
-                    m.d.sync += cycle.eq(0)
+                    m.d.sync += [cycle.eq(0), leading.eq(1)]
                     m.next = "LEAD"
             with m.State("LEAD"):
-                m.d.comb += [self.counting.eq(1), issue_load.valid.eq(1), lead_cycle.step.eq(1)]
+                m.d.comb += [self.counting.eq(1), issue_load.valid.eq(1)]
                 m.d.sync += cycle.eq(cycle + 1)
                 with m.If(aborting):
-                    m.d.sync += cycle.eq(0)
+                    m.d.sync += [cycle.eq(0), leading.eq(0)]
                     m.next = "FLUSH"
                 with m.Elif(lead_cycle.last):
-                    m.d.sync += cycle.eq(0)
-                    m.d.comb += tiles.loaded.eq(1)
+                    m.d.sync += [cycle.eq(0), leading.eq(0), streaming.eq(1)]
                     m.next = "TILES"
             with m.State("TILES"):
                 m.d.comb += [
                     self.counting.eq(1),
-                    tile_cycle.step.eq(1),
                     issue_stream.valid.eq(cycle < live.time_count),
                     issue_load.valid.eq((cycle < live.tile_width) & ~tiles.load_done),
                 ]
                 m.d.sync += cycle.eq(cycle + 1)
                 # At once: a program that is not one may name tiles without an end.
                 with m.If(aborting):
-                    m.d.sync += cycle.eq(0)
+                    m.d.sync += [cycle.eq(0), streaming.eq(0)]
                     m.next = "FLUSH"
                 with m.Elif(tile_cycle.last):
                     m.d.sync += cycle.eq(0)
-                    m.d.comb += [tiles.loaded.eq(1), tiles.streamed.eq(1)]
                     with m.If(tiles.stream_last):
+                        m.d.sync += streaming.eq(0)
                         m.next = "FLUSH"
             with m.State("FLUSH"):
                 m.d.comb += self.counting.eq(1)
-                m.d.sync += [cycle.eq(cycle + 1), flushed.eq(cycle == flush_cycles(self.config) - 2)]
-                with m.If(flushed):
-                    with m.If(self.loss_busy):
-                        m.next = "LOSS"
-                    with m.Else():
-                        m.d.comb += self.finished.eq(1)
-                        m.next = "WAIT"
+                m.d.sync += cycle.eq(cycle + 1)
+                with m.If(self.finished):
+                    m.next = "WAIT"
+                with m.Elif(flushed):
+                    m.next = "LOSS"
+                with m.Else():
+                    m.d.sync += flushed.eq(cycle == flush_cycles(self.config) - 2)
             with m.State("LOSS"):
                 m.d.comb += [self.counting.eq(1), self.loss_wait.eq(1), self.loss_clear.eq(aborting)]
-                with m.If(~self.loss_busy):
-                    m.d.comb += self.finished.eq(1)
+                with m.If(self.finished):
                     m.next = "WAIT"
         # Known long before an instruction ends, so that its end does not wait for sums and comparisons.
         becomes_last, following = Signal(), Signal.like(position)

@@ -198,7 +198,7 @@ class Session(wiring.Component):
     def _command(self, m: Module) -> None:
         index = Signal(range(_PARAMETER_WORDS))
         parameters = Signal(16 * _PARAMETER_WORDS, reset_less=True)
-        m.d.comb += [self.parameters.eq(parameters), self.commit_batches.eq(self.words.payload)]
+        m.d.comb += self.parameters.eq(parameters)
         with m.State("PARAMETERS"):
             m.d.comb += self.words.ready.eq(1)
             with m.If(self.words.valid):
@@ -206,14 +206,14 @@ class Session(wiring.Component):
                 with m.If(index == _PARAMETER_WORDS - 1):
                     m.d.sync += index.eq(0)
                     m.next = "START"
-        # From a register: it sets the whole engine in motion, on the other side of the device.
-        m.d.sync += self.start.eq(0)
+        # From registers: they set the whole engine in motion, on the other side of the device.
+        m.d.sync += [self.start.eq(0), self.commit.eq(0), self.commit_batches.eq(self.words.payload)]
         with m.State("START"):
             m.d.sync += self.start.eq(1)
             m.d.sync += self._answer.runs_started.eq(self._answer.runs_started + 1)
             m.next = "ACCEPT"
         with m.State("COMMIT"):
-            m.d.comb += self.commit.eq(1)
+            m.d.sync += self.commit.eq(1)
             m.next = "ACCEPT"
 
     def _accept(self, m: Module) -> None:
