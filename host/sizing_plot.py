@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.transforms import Bbox
 
 from cost_model.resources import memories, memory_uses
 from cost_model.sizing import Design, link_kind, pareto_front
@@ -29,6 +30,9 @@ def plot_sizing(designs: list[Design], path: Path) -> None:
     _front(front, designs)
     _floor_plan(plan, best)
     _roofline(roofline, best)
+    # Only now it is known how much room there is.
+    figure.draw_without_rendering()
+    _name_apart(front, [best, *pareto_front(designs)])
     figure.savefig(path, dpi=130)
     plt.close(figure)
 
@@ -41,9 +45,6 @@ def _front(axes: Axes, designs: list[Design]) -> None:
             [design.epoch_seconds for design in chosen], [design.epoch_joules for design in chosen],
             s=[4 + design.blocks / 5 for design in chosen], color=colour, label=label,
         )  # fmt: skip
-    for design in front:
-        place = (design.epoch_seconds, design.epoch_joules)
-        axes.annotate(f"{design.config.rows}x{design.config.columns}", place, fontsize=7)
     for axis, scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
         scale("log")
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -53,6 +54,21 @@ def _front(axes: Axes, designs: list[Design]) -> None:
     axes.set_ylabel("joules (modelled)")
     axes.set_title("designs; area: block RAM")
     axes.legend(fontsize=8)
+
+
+def _name_apart(axes: Axes, designs: list[Design]) -> None:
+    """Write the array's size beside each design, unless that would cover the name of one before it."""
+    named: list[Bbox] = []
+    for design in designs:
+        place = (design.epoch_seconds, design.epoch_joules)
+        name = axes.annotate(
+            f"{design.config.rows}x{design.config.columns}", place, (3, 3), textcoords="offset points", fontsize=7
+        )
+        extent = name.get_window_extent()
+        if extent.count_overlaps(named):
+            name.remove()
+        else:
+            named.append(extent)
 
 
 def _floor_plan(axes: Axes, design: Design) -> None:

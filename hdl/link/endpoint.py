@@ -56,8 +56,8 @@ class Endpoint(wiring.Component):
         wiring.connect(m, wiring.flipped(self.rx), buffer.rx)
         wiring.connect(m, buffer.words, session.words)
         wiring.connect(m, transmitter.read, wiring.flipped(self.bus.read))
-        # The engine lies on the other side of the device. A word that waits here is stored long before the header of a
-        # later packet is read.
+        # The engine lies on the other side of the device. Words that wait here are stored before a later packet acts:
+        # only drains keep them waiting, and no run and no batch begins while there are any.
         elastic(m, "write_elastic", session.write, self.bus.write)
         elastic(m, "read_data_elastic", self.bus.read_data, transmitter.read_data)
         elastic(m, "tx_elastic", transmitter.tx, self.tx)
