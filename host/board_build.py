@@ -49,7 +49,7 @@ __all__ = ["BuildError", "BuildRequest", "build_board", "with_sync_hz"]
 
 TOP = "deep3"
 
-NETLIST_STEPS = "output registers, floorplan"
+NETLIST_STEPS = "output registers counted and moved, floorplan"
 """What is done to the netlist of Yosys, as part of the name of its result."""
 
 TARGETS = {"ecp5": Target.ECP5, "xilinx7": Target.XILINX, "virtex6": Target.VIRTEX6}
@@ -203,7 +203,7 @@ def _ecp5(
         (source, synthesis_script(TOP), tool_version("yosys"), NETLIST_STEPS, json.dumps(floorplan)),
         lambda folder: _synthesise(source, floorplan, folder),
     )
-    cells = json.loads((synthesis / "cells.json").read_text())
+    synthesised = json.loads((synthesis / "synthesised.json").read_text())
     announce(f"synthesised{_took(started_s, known)}")
     routes = [_route(request, synthesis, seed, pins, announce) for seed in range(1, request.seeds + 1)]
     best = max(routes, key=lambda route: route.routed.margin)
@@ -212,7 +212,7 @@ def _ecp5(
     shutil.copyfile(best.folder / f"{TOP}.bit", output / f"{TOP}.bit")
     clocks = _clock_names(request.board, best.routed)
     return {
-        "cells": cells,
+        **synthesised,
         "utilisation": {name: used for name, used in best.routed.utilisation.items() if used[0]},
         "clocks": clocks,
         "fmax_hz": best.routed.fmax_hz,
@@ -228,9 +228,10 @@ def _ecp5(
 
 def _synthesise(source: str, floorplan: dict[str, str], folder: Path) -> None:
     netlist = synthesise_ecp5(source, TOP, folder)
-    absorb_output_registers(netlist.netlist, TOP)
+    moved = absorb_output_registers(netlist.netlist, TOP)
     place_multipliers(netlist.netlist, TOP, floorplan)
-    (folder / "cells.json").write_text(json.dumps(netlist.cells))
+    synthesised = {"cells": netlist.cells, "registers_in_block_ram": moved}
+    (folder / "synthesised.json").write_text(json.dumps(synthesised))
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ def timing_table(report: Mapping[str, Any]) -> list[str]:
     lines = [f"{'cells':<22} {'used':>8} {'there':>8} {'predicted':>10}"]
     for name, (used, there) in report["utilisation"].items():
         lines.append(f"{name:<22} {used:>8} {there:>8} {predicted.get(name, ''):>10}")
+        if name == "TRELLIS_FF":
+            lines.append(f"{'  and in block RAM':<22} {report['registers_in_block_ram']:>8}")
     lines.append(f"{'clock':<22} {'MHz':>8} {'wanted':>8}")
     for name, (achieved, wanted) in report["clocks"].items():
         lines.append(f"{name:<22} {achieved / 1e6:>8.1f} {wanted / 1e6:>8.1f}")

@@ -18,7 +18,8 @@ SMALL = "[engine]\nrows = 2\ncolumns = 2\n"
 YOSYS = """
 [ "$1" = --version ] && { echo pretended 1; exit; }
 echo synthesis >> "$CALLS"
-printf '{"modules": {"deep3": {"cells": {"a": {"type": "LUT4"}, "b": {"type": "LUT4"}}}}}' > deep3.json
+cell='{"type": "LUT4", "connections": {}, "port_directions": {}}'
+printf '{"modules": {"deep3": {"ports": {}, "cells": {"a": %s, "b": %s}}}}' "$cell" "$cell" > deep3.json
 """
 NEXTPNR = """
 [ "$1" = --version ] && { echo pretended 2; exit; }
@@ -130,6 +131,7 @@ def test_the_best_seed_is_kept_and_nothing_is_done_twice(
     assert report["seeds"]["1"]["sync"] == [121e6, 125e6]
     assert report["meets_timing"] is False
     assert report["cells"] == {"LUT4": 2}
+    assert report["registers_in_block_ram"] == 0
     assert report["utilisation"] == {"DP16KD": [1, 208]}
     assert report["mac"] == "02:d3:c0:a8:01:32"
     assert (tmp_path / "out" / "deep3.bit").read_text() == "bits"

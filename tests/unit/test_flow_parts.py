@@ -139,11 +139,13 @@ def test_words_of_a_report() -> None:
         "predicted": {"multipliers": 6, "block_rams": 7},
         "utilisation": {"MULT18X18D": (6, 72), "TRELLIS_FF": (9, 100)},
         "clocks": {"sync": (130e6, 125e6)},
+        "registers_in_block_ram": 18,
     }
     assert timing_table(report) == [
         "cells                      used    there  predicted",
         "MULT18X18D                    6       72          6",
         "TRELLIS_FF                    9      100           ",
+        "  and in block RAM           18",
         "clock                       MHz   wanted",
         "sync                      130.0    125.0",
     ]
