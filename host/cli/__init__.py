@@ -14,6 +14,7 @@ from cost_model.sizing import NothingFits, SizingError
 from cost_model.synthesis import ToolError
 from hdl.config import ConfigError
 from hdl.program import ProgramError
+from hdl.verilog import VerilogError
 from host.errors import HostError
 from host.link.errors import LinkError
 
@@ -24,7 +25,7 @@ __all__ = ["main"]
 
 USER_ERRORS = (
     HostError, LinkError, ConfigError, ProgramError, DoesNotFit, ToolError, OSError,
-    BoardDescriptionError, DeviceError, NothingFits, ProfileError, SizingError,
+    BoardDescriptionError, DeviceError, NothingFits, ProfileError, SizingError, VerilogError,
 )  # fmt: skip
 COMMANDS: tuple[Command, ...] = (
     train.COMMAND,
