@@ -2,7 +2,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := hdl cost_model sim host
+ROOMS := hdl compiler cost_model flow sim host
 FUZZ_SECONDS ?= 3600
 
 .PHONY: demo test verify fuzz lint setup clean
@@ -17,11 +17,11 @@ verify: setup
 	$(BIN)/python -m pytest -m verify --durations=0
 
 fuzz: setup
-	PYTHONPATH=tests:tests/unit $(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
+	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
 
 lint: setup
 	$(BIN)/ruff check .
-	$(BIN)/mypy $(PACKAGES)
+	$(BIN)/mypy --package deep3
 
 setup: $(VENV)/installed.stamp
 
@@ -36,4 +36,4 @@ $(VENV)/locked.stamp: requirements.lock .ci/setup
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find deep3 $(ROOMS) tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,20 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hdl.config import BANK_GRANULARITY_WORDS, EngineConfig
-from hdl.program import ADDRESS_BITS
+from deep3.hdl.contract.config import BANK_GRANULARITY_WORDS, EngineConfig
+from deep3.hdl.contract.program import ADDRESS_BITS
 
 from .devices import Device
 from .local_network import operand_words
-from .resources import (
-    Link,
-    block_rams,
-    block_rams_available,
-    blocks_taken,
-    logic,
-    multipliers,
-    multipliers_available,
-)
+from .resources import Link, block_rams, block_rams_available, blocks_taken, logic, multipliers, multipliers_available
 
 __all__ = ["Shortage", "engine_for", "geometries", "shortages"]
 

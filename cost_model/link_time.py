@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from hdl.link.protocol import MAX_PAYLOAD_WORDS, OVERHEAD_BYTES
+from deep3.hdl.contract.protocol import MAX_PAYLOAD_WORDS, OVERHEAD_BYTES
 
-from .board import BoardDescription
+from .boards import BoardDescription
 
 __all__ = ["LinkTime", "link_of"]
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from .layout import pitch_words
-from .network import MAX_SIZE
+from deep3.compiler.layout import pitch_words
+from deep3.compiler.network.layers import MAX_SIZE
 
 __all__ = ["FEWEST_FEATURES", "GlobalNetwork", "LocalNetwork", "chain", "largest", "operand_words"]
 
@@ -92,7 +92,7 @@ def largest(candidates: list[LocalNetwork], fits: Callable[[LocalNetwork], bool]
 
 
 def operand_words(sizes: tuple[int, ...], batch: int, buffers: int, banks: int) -> tuple[int, int, int]:
-    """Words of the activation, weight and error memories that a `cost_model.layout.Layout` takes."""
+    """Words of the activation, weight and error memories that a `compiler.layout.Layout` takes."""
     hidden, classes = sizes[1:-1], sizes[-1]
     activations = sum(pitch_words(size + 1, banks) for size in hidden) + pitch_words(classes, banks)
     activations += buffers * pitch_words(sizes[0] + 1, banks)

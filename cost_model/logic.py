@@ -12,17 +12,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from hdl.array import group_widths, sum_bits
-from hdl.config import EngineConfig
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.geometry import group_widths, sum_bits
 
-from .memories import (
-    endpoint_memories,
-    engine_memories,
-    ethernet_memories,
-    sum_memories,
-    table_memories,
-    uart_memories,
-)
+from .memories import endpoint_memories, engine_memories, ethernet_memories, sum_memories, table_memories, uart_memories
 from .memory_mapping import LOGIC, MemoryShape, map_memory
 from .resource_samples import Sample, load_samples
 

@@ -5,17 +5,20 @@ A test holds this list against the memories found in the elaborated gateware.
 
 from functools import cache
 
-from hdl.accumulator import ACCUMULATOR_BITS
-from hdl.array import group_widths
-from hdl.config import EngineConfig
-from hdl.host_port import READS_IN_FLIGHT
-from hdl.link.ethernet.crossing import frame_byte_layout
-from hdl.link.ethernet.frame_ring import RING_BYTES
-from hdl.link.ethernet.frame_store import STORE_WORDS, store_word_layout
-from hdl.link.protocol import PACKET_BUFFERS
-from hdl.link.receive import BUFFER_WORDS
-from hdl.program import INSTRUCTION_WORDS
-from hdl.tables import activation_tables, exp2_table, log2_table
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.geometry import (
+    ACCUMULATOR_BITS,
+    BUFFER_WORDS,
+    FRAME_BYTE_BITS,
+    READS_IN_FLIGHT,
+    RING_BYTES,
+    STORE_WORD_BITS,
+    STORE_WORDS,
+    group_widths,
+)
+from deep3.hdl.contract.program import INSTRUCTION_WORDS
+from deep3.hdl.contract.protocol import PACKET_BUFFERS
+from deep3.hdl.contract.tables import activation_tables, exp2_table, log2_table
 
 from .memory_mapping import MemoryShape
 
@@ -41,7 +44,7 @@ FIFO_OUTPUT_WORDS = 1
 
 
 def engine_memories(config: EngineConfig) -> list[MemoryShape]:
-    """Memories of `hdl.engine.Engine`; bits that are constant in a table are not stored."""
+    """Memories of `hdl.engine.engine.Engine`; bits that are constant in a table are not stored."""
     operands = (
         ("activations", config.activation_bank_words),
         ("weights", config.weight_bank_words),
@@ -70,8 +73,8 @@ def endpoint_memories() -> list[MemoryShape]:
 def ethernet_memories() -> list[MemoryShape]:
     """Memories of `hdl.link.ethernet.ethernet_link.EthernetLink` that can be block RAM: the others ask for LUTs."""
     return [
-        MemoryShape("ethernet: frames received", RING_BYTES, frame_byte_layout().size),
-        MemoryShape("ethernet: frames to send", STORE_WORDS, store_word_layout().size),
+        MemoryShape("ethernet: frames received", RING_BYTES, FRAME_BYTE_BITS),
+        MemoryShape("ethernet: frames to send", STORE_WORDS, STORE_WORD_BITS),
     ]
 
 
@@ -81,7 +84,7 @@ def uart_memories() -> list[MemoryShape]:
 
 
 def sum_memories(config: EngineConfig, widths: list[int]) -> list[MemoryShape]:
-    """Memories of `hdl.accumulator.Accumulator`, one for each group of columns."""
+    """Memories of `hdl.engine.accumulator.Accumulator`, one for each group of columns."""
     return [
         MemoryShape("columns: sums", config.accumulator_words, ACCUMULATOR_BITS * width, copies=widths.count(width))
         for width in sorted(set(widths))
@@ -89,7 +92,7 @@ def sum_memories(config: EngineConfig, widths: list[int]) -> list[MemoryShape]:
 
 
 def table_memories(config: EngineConfig, widths: list[int]) -> list[MemoryShape]:
-    """Memories of `hdl.lanes.PostLanes` for groups of so many lanes."""
+    """Memories of `hdl.engine.lanes.PostLanes` for groups of so many lanes."""
     table = activation_tables(config.activation_entries)
     pairs = sum(width // LANES_OF_A_TABLE for width in widths)
     singles = sum(width % LANES_OF_A_TABLE for width in widths)

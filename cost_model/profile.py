@@ -8,6 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from deep3.errors import Deep3Error
+
 from .costs import Coefficients
 
 __all__ = ["OperationPoint", "Profile", "ProfileError", "StepFit", "step_features"]
@@ -16,7 +18,7 @@ FORMAT = 1
 REGIONS = ("overhead", "bandwidth", "compute")
 
 
-class ProfileError(ValueError):
+class ProfileError(Deep3Error, ValueError):
     """A profile that cannot be read, or belongs to another machine; the message says what would work."""
 
 

@@ -1,5 +1,5 @@
 """Cells of the gateware's units as Yosys maps them, at several sizes each: what the model of LUTs and flip-flops is
-fitted on. `cost_model.sample_synthesis` makes them.
+fitted on. `flow.sample_synthesis` makes them.
 """
 
 import json
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hdl.config import EngineConfig
+from deep3.hdl.contract.config import EngineConfig
 
 __all__ = ["Sample", "load_samples", "save_samples"]
 
@@ -21,7 +21,7 @@ class Sample:
     Attributes
     ----------
     unit
-        A key of `cost_model.sample_synthesis.UNITS`.
+        A key of `flow.sample_synthesis.UNITS`.
     config
         Fields of `EngineConfig` that are not at their defaults.
     width

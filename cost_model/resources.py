@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from hdl.config import EngineConfig
+from deep3.hdl.contract.config import EngineConfig
 
 from .devices import Device
 from .logic import LUT4_OF_A_LUT6, engine_logic, unit_logic

@@ -5,18 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from hdl.config import EngineConfig
-from hdl.program import Loss
+from deep3.compiler.layout import DoesNotFit
+from deep3.compiler.lowering import lower
+from deep3.compiler.network.layers import MAX_SIZE, Network
+from deep3.errors import Deep3Error
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.program import Loss
 
-from .board import BoardDescription
+from .boards import BoardDescription
 from .costs import EngineEnergy
 from .devices import Device, load_device
 from .engine_choice import Shortage, engine_for, geometries, shortages
-from .layout import DoesNotFit
 from .link_time import link_of
 from .local_network import FEWEST_FEATURES, GlobalNetwork, LocalNetwork, chain, largest
-from .lowering import lower
-from .network import MAX_SIZE, Network
 from .resources import Link, block_rams, blocks_taken, logic, multipliers
 from .step_time import BoardStep, PushTime
 
@@ -42,11 +43,11 @@ MOST_STALE_BATCHES = 160
 """... but all workers together no more: beyond, adding their changes was seen to diverge."""
 
 
-class SizingError(ValueError):
+class SizingError(Deep3Error, ValueError):
     """A task with an impossible value; the message names it and what would work."""
 
 
-class NothingFits(ValueError):
+class NothingFits(Deep3Error, ValueError):
     """No engine does what was asked: what is short, by how much, and the nearest that does."""
 
 

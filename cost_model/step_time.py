@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from hdl.config import EngineConfig
-from hdl.program import Instruction, Loss, Memory, Mode
+from deep3.compiler.cycles import fetch_wait_cycles, instruction_cycles, loss_wait_cycles
+from deep3.compiler.lowering import Lowered
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.program import Instruction, Loss, Memory, Mode
 
-from .cycles import fetch_wait_cycles, instruction_cycles, loss_wait_cycles
 from .link_time import LinkTime
-from .lowering import Lowered
 
 __all__ = ["BoardStep", "PushTime", "batch_cycles", "memory_cycles"]
 

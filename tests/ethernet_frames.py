@@ -13,11 +13,11 @@ from scapy.layers.inet import ICMP, IP, UDP, IPOption_NOP  # noqa: E402
 from scapy.layers.l2 import ARP, Ether  # noqa: E402
 from scapy.packet import Raw  # noqa: E402
 
-from hdl.link.protocol import Packet, Type  # noqa: E402
-from sim.bench.link_traffic import RecordingEngine  # noqa: E402
-from sim.board.ethernet import DEFAULT_STATION, EthernetBoard  # noqa: E402
-from sim.golden.ethernet import EthernetLink, with_fcs  # noqa: E402
-from sim.golden.link import Endpoint  # noqa: E402
+from deep3.hdl.contract.protocol import Packet, Type  # noqa: E402
+from deep3.sim.bench.link.endpoint_traffic import RecordingEngine  # noqa: E402
+from deep3.sim.board.ethernet import DEFAULT_STATION, EthernetBoard  # noqa: E402
+from deep3.sim.golden.link.endpoint import Endpoint  # noqa: E402
+from deep3.sim.golden.link.ethernet import EthernetLink, with_fcs  # noqa: E402
 
 __all__ = ["BASES", "BoardBesideTwin", "frames", "rebuilt"]
 

@@ -9,12 +9,12 @@ import numpy as np
 from recorded_board import RecordedBoard, commands_of, recorded_library
 from virtual_network import Clock, Rates, VirtualNetwork
 
-from hdl.config import EngineConfig
-from hdl.program import Space, StartParameters
-from host.link import channel, reader, session
-from host.link.errors import LinkError
-from host.link.session import Session
-from sim.golden.recorder import COMMITTED, COUNT_BASE, LOG_ENTRIES, MEMORY_WORDS, STARTED
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.program import Space, StartParameters
+from deep3.host.link import channel, reader, session
+from deep3.host.link.errors import LinkError
+from deep3.host.link.session import Session
+from deep3.sim.golden.link.recorder import COMMITTED, COUNT_BASE, LOG_ENTRIES, MEMORY_WORDS, STARTED
 
 __all__ = ["Campaign"]
 

@@ -4,10 +4,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hdl.config import EngineConfig
-from sim.board.golden import GoldenDevice
-from sim.board.impairment import Impairment
-from sim.board.server import BoardServer, listen
+from deep3.hdl.contract.config import EngineConfig
+from deep3.sim.board.golden import GoldenDevice
+from deep3.sim.board.impairment import Impairment
+from deep3.sim.board.server import BoardServer, listen
 
 __all__ = ["golden_board"]
 

@@ -14,16 +14,16 @@ import pytest
 from small_network import BATCH, CONFIG, LOWERED, NETWORK, labels, samples, weights
 from tap_board import make_interface, serve_interface
 
-from hdl.link.protocol import UDP_PORT
-from hdl.program import Space
-from host.device import Board
-from host.link.discovery import broadcast_addresses, discover
-from host.link.session import Session
-from host.link.udp import UdpTransport
-from host.port import GoldenPort
-from sim.board.ethernet import DEFAULT_STATION, EthernetBoard
-from sim.golden.engine import Engine
-from sim.golden.ethernet import internet_checksum
+from deep3.hdl.contract.program import Space
+from deep3.hdl.contract.protocol import UDP_PORT
+from deep3.host.board.board import Board
+from deep3.host.link.discovery import broadcast_addresses, discover
+from deep3.host.link.session import Session
+from deep3.host.link.udp import UdpTransport
+from deep3.sim.board.ethernet import DEFAULT_STATION, EthernetBoard
+from deep3.sim.golden.engine.engine import Engine
+from deep3.sim.golden.link.ethernet import internet_checksum
+from deep3.sim.golden.port import GoldenPort
 
 HOST, MASK, BROADCAST = "192.168.1.7", "255.255.255.0", "192.168.1.255"
 BOARD = DEFAULT_STATION.ip

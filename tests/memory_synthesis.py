@@ -5,8 +5,8 @@ import random
 import subprocess
 from pathlib import Path
 
-from cost_model.memory_mapping import LOGIC, MemoryShape
-from hdl.verilog import packaged_tool
+from deep3.cost_model.memory_mapping import LOGIC, MemoryShape
+from deep3.packaged import packaged_tool
 
 __all__ = ["mapped_by_yosys"]
 

@@ -5,14 +5,14 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from hdl.config import EngineConfig
-from hdl.link.protocol import CRC, CRC_BYTES, HEADER_BYTES, Type
-from sim.bench import recorder
-from sim.bench.recorder import RecordedEndpoint
-from sim.board.build import PacketBench, build_library, identity
-from sim.board.harness import Harness
-from sim.golden.link import Endpoint
-from sim.golden.recorder import ABORTED, Recorder
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.protocol import CRC, CRC_BYTES, HEADER_BYTES, Type
+from deep3.sim.bench.link import recorder
+from deep3.sim.bench.link.recorder import RecordedEndpoint
+from deep3.sim.board.build import PacketBench, build_library, identity
+from deep3.sim.board.harness import Harness
+from deep3.sim.golden.link.endpoint import Endpoint
+from deep3.sim.golden.link.recorder import ABORTED, Recorder
 
 __all__ = ["RecordedBoard", "commands_of", "recorded_library"]
 

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hdl.config import EngineConfig
-from sim.board.golden import GoldenDevice
-from sim.board.server import Device
-from sim.golden.cobs import Decoder, encode
+from deep3.hdl.contract.config import EngineConfig
+from deep3.sim.board.golden import GoldenDevice
+from deep3.sim.board.server import Device
+from deep3.sim.golden.link.cobs import Decoder, encode
 
 __all__ = ["GoldenSerialDevice", "SerialBoard", "serial_board"]
 

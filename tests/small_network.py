@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from cost_model.lowering import lower
-from cost_model.network import Network
-from hdl.config import EngineConfig
+from deep3.compiler.lowering import lower
+from deep3.compiler.network.layers import Network
+from deep3.hdl.contract.config import EngineConfig
 
 __all__ = ["BATCH", "BUFFERS", "CONFIG", "LOWERED", "NETWORK", "labels", "samples", "weights"]
 

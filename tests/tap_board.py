@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sim.board.ethernet import EthernetBoard
+from deep3.sim.board.ethernet import EthernetBoard
 
 __all__ = ["make_interface", "serve_interface"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from host.link.transport import Buffer
+from deep3.host.link.transport import Buffer
 
 __all__ = ["Clock", "Rates", "VirtualNetwork", "VirtualTransport"]
 

@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..memory_mapping import FAMILIES
+from deep3.cost_model.memory_mapping import FAMILIES
+from deep3.errors import Deep3Error
 
 __all__ = [
     "BlockRam",
@@ -25,7 +26,7 @@ __all__ = [
 FOLDER = Path(__file__).parent
 
 
-class DeviceError(ValueError):
+class DeviceError(Deep3Error, ValueError):
     """A device that is not known, or a device file with a missing, unknown or impossible value."""
 
 

@@ -10,9 +10,10 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from ..pipeline import NO_COLLISION_LOGIC
+from deep3.hdl.cells.pipeline import NO_COLLISION_LOGIC
+from deep3.hdl.contract.protocol import MAX_PACKET_BYTES
+
 from .packet_bytes import packet_bytes
-from .protocol import MAX_PACKET_BYTES
 
 __all__ = ["CobsDecoder", "CobsEncoder", "line_byte_layout", "line_bytes"]
 
@@ -31,7 +32,7 @@ def line_bytes() -> stream.Signature:
 
 
 class CobsDecoder(wiring.Component):
-    """Frames to packets; the twin is `sim.golden.cobs.Decoder`.
+    """Frames to packets; the twin is `sim.golden.link.cobs.Decoder`.
 
     The end of a packet shows only in the zero behind it, so one byte is held back. A frame that is broken, ends in the
     middle of a block, is too long, or meets a ``packets`` that waits for longer than the line, is given up: its packet
@@ -131,7 +132,7 @@ class CobsDecoder(wiring.Component):
 
 
 class CobsEncoder(wiring.Component):
-    """Packets to frames; the twin is `sim.golden.cobs.encode`.
+    """Packets to frames; the twin is `sim.golden.link.cobs.encode`.
 
     A block is collected, one byte a cycle, before its code byte can leave; then it leaves with a byte every 2 cycles
     while ``packets`` waits. Pauses of ``packets`` within a packet only delay.

@@ -4,9 +4,10 @@ from amaranth import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..bus import HostBus
-from ..config import EngineConfig
-from ..pipeline import elastic
+from deep3.hdl.cells.bus import HostBus
+from deep3.hdl.cells.pipeline import elastic
+from deep3.hdl.contract.config import EngineConfig
+
 from .packet_bytes import packet_bytes
 from .receive import SLOTS, PacketBuffer
 from .session import Session
@@ -16,7 +17,7 @@ __all__ = ["Endpoint"]
 
 
 class Endpoint(wiring.Component):
-    """Packet buffer, session and transmitter; the twin is `sim.golden.link.Endpoint`.
+    """Packet buffer, session and transmitter; the twin is `sim.golden.link.endpoint.Endpoint`.
 
     One byte a cycle each way. Packets are acted upon whole, checked and in the order of their arrival; one reply is
     sent at a time, and the next packet waits for it. While replies or the host bus stall, up to `PACKET_BUFFERS`

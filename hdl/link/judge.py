@@ -4,9 +4,9 @@ from amaranth import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..bus import HOST_BUS_ADDRESS_BITS
-from ..program import START_BYTES, Space
-from .protocol import MAX_PAYLOAD_WORDS, SPACE_SHIFT, Type
+from deep3.hdl.cells.bus import HOST_BUS_ADDRESS_BITS
+from deep3.hdl.contract.program import START_BYTES, Space
+from deep3.hdl.contract.protocol import MAX_PAYLOAD_WORDS, SPACE_SHIFT, Type
 
 __all__ = ["HeaderJudge", "header_layout", "verdict_layout"]
 

@@ -7,14 +7,13 @@ from amaranth.lib.crc import catalog
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from ..pipeline import NO_COLLISION_LOGIC
+from deep3.hdl.cells.pipeline import NO_COLLISION_LOGIC
+from deep3.hdl.contract.geometry import BUFFER_WORDS
+from deep3.hdl.contract.protocol import MAX_PACKET_BYTES, OVERHEAD_BYTES, PACKET_BUFFERS
+
 from .packet_bytes import byte_layout, packet_bytes
-from .protocol import MAX_PACKET_BYTES, OVERHEAD_BYTES, PACKET_BUFFERS
 
-__all__ = ["BUFFER_WORDS", "SLOTS", "PacketBuffer"]
-
-BUFFER_WORDS = 1024
-"""16-bit words of one packet buffer; the next power of two above the longest packet."""
+__all__ = ["SLOTS", "PacketBuffer"]
 
 SLOTS = 2 * PACKET_BUFFERS
 """Numbers of packets. More than buffers: a packet keeps its number while it is answered, its buffer already reused."""

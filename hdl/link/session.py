@@ -5,10 +5,11 @@ from amaranth.hdl import ValueLike
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..bus import write_layout
-from ..program import start_layout
+from deep3.hdl.cells.bus import write_layout
+from deep3.hdl.cells.layouts import start_layout
+from deep3.hdl.contract.protocol import ACK_INTERVAL, HEADER_BYTES, MAX_PAYLOAD_WORDS, PACKET_BUFFERS
+
 from .judge import HeaderJudge, header_layout
-from .protocol import ACK_INTERVAL, HEADER_BYTES, MAX_PAYLOAD_WORDS, PACKET_BUFFERS
 from .receive import SLOTS
 from .transmit import Reply, reply_layout
 from .window import ReceiveWindow
@@ -42,7 +43,7 @@ class Session(wiring.Component):
     request : Out(1), reply : Out(reply_layout()), done : In(1)
         The transmitter.
     write, start, parameters, commit, commit_batches, abort, busy, batches_done
-        As in `hdl.bus.HostBus`.
+        As in `hdl.cells.bus.HostBus`.
     """
 
     def __init__(self) -> None:

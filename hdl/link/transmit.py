@@ -9,10 +9,9 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.crc import catalog
 from amaranth.lib.wiring import In, Out
 
-from ..bus import HOST_BUS_ADDRESS_BITS, read_layout
-from ..config import EngineConfig
-from .packet_bytes import packet_bytes
-from .protocol import (
+from deep3.hdl.cells.bus import HOST_BUS_ADDRESS_BITS, read_layout
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.protocol import (
     ACK_BYTES,
     CRC_BYTES,
     HEADER_BYTES,
@@ -25,6 +24,8 @@ from .protocol import (
     WINDOW,
     Type,
 )
+
+from .packet_bytes import packet_bytes
 
 __all__ = ["Reply", "Transmitter", "reply_layout"]
 

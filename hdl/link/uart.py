@@ -18,7 +18,7 @@ _DATA_BITS = 8
 
 
 class UartReceiver(wiring.Component):
-    """Bytes off a wire; the twin is `sim.golden.uart.receive`.
+    """Bytes off a wire; the twin is `sim.golden.link.uart.receive`.
 
     Every bit is taken in its middle, counted from the edge of the start bit; a start bit that is gone by its middle was
     a glitch. The clocks of both ends may differ by 4 % (half a bit in the 9.5 to the middle of the stop bit, less the
@@ -81,7 +81,7 @@ class UartReceiver(wiring.Component):
 
 
 class UartTransmitter(wiring.Component):
-    """Bytes onto a wire, 10 bits and one cycle a byte; the twin is `sim.golden.uart.levels`.
+    """Bytes onto a wire, 10 bits and one cycle a byte; the twin is `sim.golden.link.uart.levels`.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .protocol import WINDOW
+from deep3.hdl.contract.protocol import WINDOW
 
 __all__ = ["ReceiveWindow"]
 

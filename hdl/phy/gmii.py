@@ -4,14 +4,14 @@ from amaranth import Cat, DomainRenamer, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..link.ethernet.phy_bytes import PhyReceive, PhyTransmit
-from ..pads import DdrOutput, InputDelay
+from deep3.hdl.cells.pads import DdrOutput, InputDelay
+from deep3.hdl.link.ethernet.phy_bytes import PhyReceive, PhyTransmit
 
 __all__ = ["Gmii"]
 
 
 class Gmii(wiring.Component):
-    """Pins of a GMII PHY as bytes; the twin is `sim.golden.phy`.
+    """Pins of a GMII PHY as bytes; the twin is `sim.golden.phy.phy`.
 
     Domains ``eth_rx`` (clocked by the PHY's receive clock) and ``eth_tx`` (125 MHz). One byte a cycle, latency 1 cycle
     each way. ``tx_clk`` rises in the middle of a byte, half a cycle for set-up and hold each.

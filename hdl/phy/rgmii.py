@@ -4,9 +4,9 @@ from amaranth import Cat, DomainRenamer, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..link.ethernet.phy_bytes import PhyReceive, PhyTransmit
-from ..pads import DdrInput, DdrOutput, InputDelay
-from ..primitives import Target
+from deep3.hdl.cells.pads import DdrInput, DdrOutput, InputDelay
+from deep3.hdl.contract.target import Target
+from deep3.hdl.link.ethernet.phy_bytes import PhyReceive, PhyTransmit
 
 __all__ = ["Rgmii"]
 
@@ -14,7 +14,7 @@ DATA_BITS = 4
 
 
 class Rgmii(wiring.Component):
-    """Pins of an RGMII PHY as bytes; the twin is `sim.golden.phy`.
+    """Pins of an RGMII PHY as bytes; the twin is `sim.golden.phy.phy`.
 
     The low half of a byte goes with the rising edge. ``ctl`` is valid there and valid xor error at the falling edge.
     Between frames ``rx_data`` carries the PHY's status, which is left to MDIO. Domains ``eth_rx`` (clocked by

@@ -6,27 +6,13 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from cost_model.board import BoardDescriptionError
-from cost_model.devices import DeviceError
-from cost_model.layout import DoesNotFit
-from cost_model.profile import ProfileError
-from cost_model.sizing import NothingFits, SizingError
-from cost_model.synthesis import ToolError
-from hdl.config import ConfigError
-from hdl.program import ProgramError
-from hdl.verilog import VerilogError
-from host.errors import HostError
-from host.link.errors import LinkError
+from deep3.errors import Deep3Error
 
 from . import bench, board, build, discover, generate, predict, profile, program, size, train
 from .command import Command
 
 __all__ = ["main"]
 
-USER_ERRORS = (
-    HostError, LinkError, ConfigError, ProgramError, DoesNotFit, ToolError, OSError,
-    BoardDescriptionError, DeviceError, NothingFits, ProfileError, SizingError, VerilogError,
-)  # fmt: skip
 COMMANDS: tuple[Command, ...] = (
     train.COMMAND,
     predict.COMMAND,
@@ -82,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         print("; ".join(["deep3: interrupted", *map(str, interrupt.args)]), file=sys.stderr)
         return EXIT_INTERRUPTED
-    except USER_ERRORS as error:
+    except (Deep3Error, OSError) as error:
         print(f"deep3: {_one_line(error)}", file=sys.stderr)
         return EXIT_ERROR
     print(json.dumps(report) if parsed.json else command.describe(report))

@@ -3,10 +3,8 @@
 import argparse
 from dataclasses import asdict
 
-from tqdm import tqdm
-
-from hdl.config import EngineConfig
-from host.timing_words import critical_path_words
+from deep3.hdl.contract.config import EngineConfig
+from deep3.host.reports.timing import critical_path_words
 
 from .command import Command, Report
 
@@ -27,25 +25,27 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> Report:
     if arguments.what == "timing":
-        from host.timing_bench import bench_timing
+        from deep3.host.measure.timing import bench_timing
 
         config = EngineConfig.load(arguments.config) if arguments.config else EngineConfig()
         return {"bench": "timing", **bench_timing(config, arguments.seed)}
     if arguments.what == "link":
         return {"bench": "link", **_run_link()}
     if arguments.what == "cost-model":
-        from host.cost_bench import bench_cost_model
+        from deep3.host.measure.cost_model import bench_cost_model
 
         return {"bench": "cost-model", **bench_cost_model()}
     # PyTorch takes seconds to import; the other commands do without it.
-    from host.engine_bench import ARRAYS, NETWORKS, bench_engine
+    from tqdm import tqdm
+
+    from deep3.host.measure.engine import ARRAYS, NETWORKS, bench_engine
 
     cases = tqdm(bench_engine(), total=len(ARRAYS) * len(NETWORKS), unit="case", desc="engine")
     return {"bench": "engine", "cases": [asdict(case) for case in cases]}
 
 
 def _run_link() -> Report:
-    from host.link_bench import PEERS, bench_host, bench_rtl
+    from deep3.host.measure.link import PEERS, bench_host, bench_rtl
 
     hosts = list(bench_host())
     return {

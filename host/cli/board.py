@@ -4,8 +4,8 @@ import argparse
 import signal
 import sys
 
-from hdl.config import EngineConfig
-from host.errors import HostError
+from deep3.errors import Deep3Error
+from deep3.hdl.contract.config import EngineConfig
 
 from .command import Command, Report
 
@@ -14,7 +14,7 @@ __all__ = ["COMMAND", "BoardError"]
 FATES = ("loss", "duplication", "reordering", "corruption", "delay")
 
 
-class BoardError(HostError):
+class BoardError(Deep3Error):
     """A virtual board that cannot be built or started."""
 
 
@@ -34,12 +34,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> Report:
-    from sim.board.address import is_loopback, parse_endpoint
-    from sim.board.build import board_library
-    from sim.board.errors import BoardBuildError, HarnessError
-    from sim.board.harness import Harness
-    from sim.board.impairment import Impairment
-    from sim.board.server import BoardServer, listen
+    from deep3.hdl.contract.address import is_loopback, parse_endpoint
+    from deep3.sim.board.build import board_library
+    from deep3.sim.board.errors import BoardBuildError, HarnessError
+    from deep3.sim.board.harness import Harness
+    from deep3.sim.board.impairment import Impairment
+    from deep3.sim.board.server import BoardServer, listen
 
     config = EngineConfig.load(arguments.config)
     try:

@@ -6,13 +6,13 @@ import time
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from cost_model.board import board_names, load_board
-from cost_model.synthesis import ROUTERS
-from hdl.config import EngineConfig
-from hdl.link.ethernet.station import Station
-from hdl.link.protocol import UDP_PORT
-from host.board_build import BuildError, BuildRequest, build_board, with_sync_hz
-from host.timing_words import critical_path_words, timing_table
+from deep3.cost_model.boards import board_names, load_board
+from deep3.flow.build_request import BuildError, BuildRequest, with_sync_hz
+from deep3.flow.synthesis import ROUTERS
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.protocol import UDP_PORT
+from deep3.hdl.contract.station import Station
+from deep3.host.reports.timing import critical_path_words, timing_table
 
 from .command import Command, Report
 
@@ -39,6 +39,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> Report:
+    # The gateware is slow to import; help texts and refusals do without it.
+    from deep3.flow.build import build_board
+
     board = load_board(arguments.board)
     if not 1 <= arguments.seeds <= 100:
         raise BuildError(f"seeds must be between 1 and 100, not {arguments.seeds}")

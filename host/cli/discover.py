@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import asdict
 
-from host.link.discovery import broadcast_addresses, discover, parse_place
+from deep3.host.link.discovery import broadcast_addresses, discover, parse_place
 
 from .command import Command, Report
 

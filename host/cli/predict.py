@@ -20,7 +20,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> Report:
-    from host.prediction import predict
+    from deep3.host.training.predict import predict
 
     return predict(arguments.run_folder, arguments.data, None if arguments.output is None else Path(arguments.output))
 

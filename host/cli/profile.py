@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from cost_model.profile import Profile
+from deep3.cost_model.profile import Profile
 
 from .command import Command, Report
 
@@ -20,7 +20,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> Report:
     # PyTorch takes seconds to import; the other commands do without it.
-    from host.profile import default_path, fingerprint, profile_machine
+    from deep3.host.measure.machine import default_path, fingerprint, profile_machine
 
     if arguments.show:
         path = Path(arguments.show)

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cost_model.board import BoardDescription, board_names, load_board
-from host.errors import HostError
+from deep3.cost_model.boards import BoardDescription, board_names, load_board
+from deep3.errors import Deep3Error
 
 from .command import Command, Report
 
@@ -17,7 +17,7 @@ LOADER = "openFPGALoader"
 LAST_LINES = 3
 
 
-class ProgramBoardError(HostError):
+class ProgramBoardError(Deep3Error):
     """A board that cannot be programmed from here; the message has the command to run."""
 
 

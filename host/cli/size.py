@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from cost_model.local_network import GlobalNetwork
-from cost_model.sizing import OBJECTIVES, Limits, Task
+from deep3.cost_model.local_network import GlobalNetwork
+from deep3.cost_model.sizing import OBJECTIVES, Limits, Task
 
 from .command import Command, Report
 
@@ -38,7 +38,7 @@ def _sizes(text: str) -> tuple[int, ...]:
 
 
 def _run(arguments: argparse.Namespace) -> Report:
-    from host.sizing import size_report
+    from deep3.host.reports.sizing import size_report
 
     task = Task(
         network=GlobalNetwork(arguments.features, arguments.hidden, arguments.classes),
@@ -55,7 +55,7 @@ def _run(arguments: argparse.Namespace) -> Report:
         Path(arguments.output).write_text(report["engine"], encoding="utf-8")
     if arguments.picture:
         # Drawing takes longer than sizing.
-        from host.sizing_plot import plot_sizing
+        from deep3.host.reports.sizing_plot import plot_sizing
 
         plot_sizing(designs, Path(arguments.picture))
     return report
@@ -63,9 +63,9 @@ def _run(arguments: argparse.Namespace) -> Report:
 
 def _run_workers(task: Task, arguments: argparse.Namespace) -> Report:
     # PyTorch, whose version a profile names, takes seconds to import; boards do without it.
-    from cost_model.profile import Profile
-    from host.profile import fingerprint
-    from host.sizing import worker_report
+    from deep3.cost_model.profile import Profile
+    from deep3.host.measure.machine import fingerprint
+    from deep3.host.reports.sizing import worker_report
 
     profile = Profile.load(Path(arguments.profile), fingerprint, arguments.force)
     return worker_report(task, profile)

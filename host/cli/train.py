@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 
-from host.settings import ACTIVATIONS, LOSSES, TrainSettings
+from deep3.host.training.settings import ACTIVATIONS, LOSSES, TrainSettings
 
 from .command import Command, Report
 
@@ -65,7 +65,7 @@ def _beta(text: str) -> float | None:
 
 def _run(arguments: argparse.Namespace) -> Report:
     # PyTorch takes seconds to import; the other commands do without it.
-    from host.training import train
+    from deep3.host.training.run import train
 
     given = {
         name: value

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from deep3.cache import cache_folder
+
 from .dataset import DataError, Dataset
-from .download import cache_folder, fetch
+from .download import fetch
 from .lzw import decompress
 
 __all__ = ["isolet_from_archive", "mnist_from_archive", "parse_idx", "parse_isolet_table"]

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from host.errors import HostError
+from deep3.errors import Deep3Error
 
 __all__ = ["DataError", "Dataset", "check_features", "check_labels"]
 
 
-class DataError(HostError):
+class DataError(Deep3Error):
     """A data set that is missing, damaged or unusable."""
 
 

@@ -13,16 +13,10 @@ from tqdm import tqdm
 
 from .dataset import DataError
 
-__all__ = ["cache_folder", "fetch"]
+__all__ = ["fetch"]
 
 CHUNK_BYTES = 1 << 16
 TIMEOUT_SECONDS = 30
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: ``$XDG_CACHE_HOME/deep3``, or ``~/.cache/deep3``."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "deep3"
 
 
 def fetch(url: str, path: Path, md5: str | None = None) -> Path:

@@ -5,7 +5,7 @@ import time
 import zlib
 from typing import NamedTuple
 
-from hdl.link.protocol import (
+from deep3.hdl.contract.protocol import (
     CRC,
     CRC_BYTES,
     HEADER,

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hdl.link.protocol import UDP_PORT, Packet, PacketError, Type, Welcome, parse_packet
-from sim.board.address import AddressError, format_endpoint, parse_endpoint
+from deep3.hdl.contract.address import AddressError, format_endpoint, parse_endpoint
+from deep3.hdl.contract.protocol import UDP_PORT, Packet, PacketError, Type, Welcome, parse_packet
 
 from .errors import LinkError
 

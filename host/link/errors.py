@@ -1,6 +1,6 @@
 """What can go wrong on the way to a board; every message is one line with what was tried or what to do."""
 
-from host.errors import HostError
+from deep3.errors import Deep3Error
 
 __all__ = [
     "BoardBusy",
@@ -13,7 +13,7 @@ __all__ = [
 ]
 
 
-class LinkError(HostError):
+class LinkError(Deep3Error):
     """Base of all errors between host and board."""
 
 

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Iterable
 
-from hdl.link.protocol import BUSY, Type
-from hdl.program import Space
+from deep3.hdl.contract.program import Space
+from deep3.hdl.contract.protocol import BUSY, Type
 
 from .channel import Channel, Received
 from .errors import BoardBusy

@@ -1,6 +1,6 @@
 """READs on the way: which ranges were asked for, which answers came, which must be asked for again."""
 
-from hdl.link.protocol import MAX_PAYLOAD_WORDS, PACKET_BUFFERS
+from deep3.hdl.contract.protocol import MAX_PAYLOAD_WORDS, PACKET_BUFFERS
 
 __all__ = ["Read", "ReadWindow"]
 

@@ -12,7 +12,7 @@ import serial
 from cobs import cobs
 from serial.tools import list_ports
 
-from hdl.link.protocol import ACK_INTERVAL, MAX_PACKET_BYTES, UART_BAUD
+from deep3.hdl.contract.protocol import ACK_INTERVAL, MAX_PACKET_BYTES, UART_BAUD
 
 from .errors import LinkError
 from .transport import Buffer

@@ -6,7 +6,8 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from hdl.link.protocol import (
+from deep3.hdl.contract.program import Space, StartParameters
+from deep3.hdl.contract.protocol import (
     ACK_REQUEST,
     MAX_PAYLOAD_BYTES,
     PACKET_BUFFERS,
@@ -16,7 +17,6 @@ from hdl.link.protocol import (
     Type,
     pack_address,
 )
-from hdl.program import Space, StartParameters
 
 from .channel import Channel, Received
 from .reader import Reader

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from itertools import chain
 
-from hdl.link.protocol import MAX_PACKET_BYTES
-from sim.board.address import format_endpoint
+from deep3.hdl.contract.address import format_endpoint
+from deep3.hdl.contract.protocol import MAX_PACKET_BYTES
 
 from .errors import LinkError
 from .transport import Buffer

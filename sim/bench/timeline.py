@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from sim.bench.clocking import Clock
+from .clocking import Clock
 
 __all__ = ["Timeline"]
 

@@ -1,13 +1,13 @@
-"""``python -m sim.board CONFIG``: an engine of this configuration as a board on a UDP port."""
+"""``python -m deep3.sim.board CONFIG``: an engine of this configuration as a board on a UDP port."""
 
 import argparse
 import signal
 import sys
 from pathlib import Path
 
-from hdl.config import ConfigError, EngineConfig
+from deep3.hdl.contract.address import AddressError, format_endpoint, is_loopback, parse_endpoint
+from deep3.hdl.contract.config import ConfigError, EngineConfig
 
-from .address import AddressError, format_endpoint, is_loopback, parse_endpoint
 from .errors import BoardBuildError, HarnessError
 from .harness import Harness
 from .impairment import Impairment
@@ -59,7 +59,7 @@ def _serve(
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sim.board", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m deep3.sim.board", description=__doc__)
     parser.add_argument("config", type=Path, metavar="CONFIG", help="engine configuration (TOML)")
     parser.add_argument(
         "--listen",

@@ -19,16 +19,17 @@ from amaranth.hdl import ClockDomain, Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-import hdl
-from hdl.config import EngineConfig
-from hdl.top import Top
-from hdl.verilog import packaged_tool
-from sim.verilator import verilator_environment
+import deep3.hdl
+from deep3.cache import cache_folder
+from deep3.hdl.board.packets_top import Top
+from deep3.hdl.contract.config import EngineConfig
+from deep3.packaged import packaged_tool
+from deep3.sim.verilator import verilator_environment
 
 from .errors import BoardBuildError
 from .lighten import with_direct_registers, with_replications, without_zero_contents
 
-__all__ = ["BoardBuildError", "PacketBench", "board_library", "build_library", "cache_folder", "identity"]
+__all__ = ["BoardBuildError", "PacketBench", "board_library", "build_library", "identity"]
 
 HERE = Path(__file__).parent
 HARNESS = HERE / "harness.cpp"
@@ -53,12 +54,6 @@ TRACE_COMPILER_FLAGS = ("-DBOARD_TRACE", "-DVM_TRACE=1", "-DVM_TRACE_VCD=1")
 TRACE_SOURCES = ("verilated_vcd_c.cpp",)
 
 
-def cache_folder() -> Path:
-    """Where built boards are kept: ``deep3`` in XDG_CACHE_HOME, or in ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "deep3"
-
-
 def board_library(config: EngineConfig, trace: bool = False) -> Path:
     """The shared library of the virtual board of an engine, built on first use.
 
@@ -80,7 +75,7 @@ def board_library(config: EngineConfig, trace: bool = False) -> Path:
 
 def identity(config: EngineConfig, *parameters: str) -> str:
     """Everything a design with this engine and these parameters is made from."""
-    sources = sorted(Path(hdl.__file__).parent.rglob("*.py"))
+    sources = sorted(Path(deep3.hdl.__file__).parent.rglob("*.py"))
     texts = (path.read_text("utf-8") for path in sources)
     return "\0".join([config.to_toml(), *parameters, version("amaranth"), *texts])
 
@@ -94,7 +89,7 @@ def build_library(
     ----------
     design
         Makes the design; called only where it is not in the cache. It has the ports that the harness moves; that of
-        `hdl.top.Top` is put behind them by `PacketBench`.
+        `hdl.board.packets_top.Top` is put behind them by `PacketBench`.
     made_from
         Everything the design is made from, as of `identity`.
     label

@@ -4,10 +4,10 @@ import ctypes
 import zlib
 from pathlib import Path
 
-from hdl.config import EngineConfig
-from hdl.link.ethernet.ethernet_link import dropped_layout
-from hdl.link.ethernet.station import FCS_BYTES, MIN_FRAME_BYTES, PREAMBLE, PREAMBLE_BYTES, SFD, Station
-from hdl.link.protocol import UDP_PORT
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.protocol import UDP_PORT
+from deep3.hdl.contract.station import FCS_BYTES, MIN_FRAME_BYTES, PREAMBLE, PREAMBLE_BYTES, SFD, Station
+from deep3.hdl.link.ethernet.ethernet_link import dropped_layout
 
 from .compiled import COUNT, SIZE, CompiledBoard, Signature
 from .errors import HarnessError

@@ -6,9 +6,9 @@ from amaranth.hdl import ClockDomain, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.config import EngineConfig
-from hdl.ethernet_top import EthernetTop
-from hdl.link.ethernet.station import Station
+from deep3.hdl.board.ethernet_top import EthernetTop
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.station import Station
 
 from .build import build_library, identity
 

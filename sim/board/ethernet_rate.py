@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from hdl.config import EngineConfig
-from hdl.link.protocol import (
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.program import Space
+from deep3.hdl.contract.protocol import (
     ACK_REQUEST,
     MAX_PAYLOAD_BYTES,
     MAX_PAYLOAD_WORDS,
@@ -14,8 +15,7 @@ from hdl.link.protocol import (
     pack_address,
     parse_packet,
 )
-from hdl.program import Space
-from sim.golden.ethernet import Peer, own_peer, udp_frame
+from deep3.sim.golden.link.ethernet import Peer, own_peer, udp_frame
 
 from .errors import HarnessError
 from .ethernet import GAP_BYTES, EthernetBoard

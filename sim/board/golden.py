@@ -2,9 +2,9 @@
 
 from collections import deque
 
-from hdl.config import EngineConfig
-from sim.golden.engine import Engine
-from sim.golden.link import Endpoint
+from deep3.hdl.contract.config import EngineConfig
+from deep3.sim.golden.engine.engine import Engine
+from deep3.sim.golden.link.endpoint import Endpoint
 
 __all__ = ["GoldenDevice"]
 

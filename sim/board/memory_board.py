@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from hdl.config import EngineConfig
-from hdl.link.protocol import (
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.program import ADDRESS_BITS, Space
+from deep3.hdl.contract.protocol import (
     ACK_INTERVAL,
     ACK_REQUEST,
     CRC,
@@ -27,7 +28,6 @@ from hdl.link.protocol import (
     Welcome,
     unpack_address,
 )
-from hdl.program import ADDRESS_BITS, Space
 
 __all__ = ["Fates", "MemoryBoard"]
 

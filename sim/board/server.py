@@ -6,7 +6,8 @@ import time
 from collections import Counter
 from typing import Any, Protocol
 
-from .address import format_endpoint
+from deep3.hdl.contract.address import format_endpoint
+
 from .impairment import Impairment, Link
 
 __all__ = ["BoardServer", "Device", "listen"]

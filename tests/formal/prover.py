@@ -15,7 +15,7 @@ from amaranth.asserts import AnyConst, AnySeq, Initial
 from amaranth.back import rtlil
 from amaranth.hdl import Assert, Assume, Cat, ClockDomain, Elaboratable, Module, Shape, Signal, Value
 
-from hdl.verilog import packaged_tool
+from deep3.packaged import packaged_tool
 
 __all__ = [
     "Describe", "Refuted", "Specification", "bounded", "from_any_state", "inductive", "reachable", "refuted", "variant",

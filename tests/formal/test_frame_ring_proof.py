@@ -10,7 +10,7 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from prover import Describe, Specification, bounded, refuted, variant
 from test_packet_buffer_proof import OneWord
 
-from hdl.link.ethernet.frame_ring import FrameRing
+from deep3.hdl.link.ethernet.frame_ring import FrameRing
 
 POINTER_BITS = 4
 RING_BYTES = 1 << POINTER_BITS

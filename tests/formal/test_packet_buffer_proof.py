@@ -13,8 +13,8 @@ from amaranth.lib.memory import ReadPort, WritePort
 from amaranth.utils import exact_log2
 from prover import Describe, Specification, bounded, inductive, reachable, refuted, variant
 
-from hdl.link.protocol import OVERHEAD_BYTES, PACKET_BUFFERS
-from hdl.link.receive import SLOTS, PacketBuffer
+from deep3.hdl.contract.protocol import OVERHEAD_BYTES, PACKET_BUFFERS
+from deep3.hdl.link.receive import SLOTS, PacketBuffer
 
 ANY_CHECKSUM = "cutpoint spec.dut.crc"
 CYCLES = 8

@@ -7,11 +7,11 @@ from amaranth.asserts import AnySeq
 from amaranth.hdl import Array, Cat, Module, Signal
 from prover import Describe, Refuted, Specification, bounded, reachable, variant
 
-from hdl.link.judge import HeaderJudge
-from hdl.link.protocol import Type
-from hdl.link.session import Session
-from hdl.link.transmit import Reply
-from hdl.link.window import ReceiveWindow
+from deep3.hdl.contract.protocol import Type
+from deep3.hdl.link.judge import HeaderJudge
+from deep3.hdl.link.session import Session
+from deep3.hdl.link.transmit import Reply
+from deep3.hdl.link.window import ReceiveWindow
 
 HEADER_WORDS = 8
 OPENED_CYCLES = 18

@@ -6,8 +6,8 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.memory import Memory
 from prover import Describe, Specification, bounded, from_any_state, reachable, refuted, variant
 
-from hdl.link.cobs import CobsDecoder, CobsEncoder
-from hdl.link.uart import MIN_CYCLES_A_BIT, UartReceiver, UartTransmitter
+from deep3.hdl.link.cobs import CobsDecoder, CobsEncoder
+from deep3.hdl.link.uart import MIN_CYCLES_A_BIT, UartReceiver, UartTransmitter
 
 LOOP_BYTES = 3
 LOOP_CYCLES = 20

@@ -5,8 +5,8 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Signal
 from prover import Describe, Specification, bounded, inductive, reachable, refuted, variant
 
-from hdl.link.protocol import WINDOW
-from hdl.link.window import ReceiveWindow
+from deep3.hdl.contract.protocol import WINDOW
+from deep3.hdl.link.window import ReceiveWindow
 
 CYCLES = 4
 """A verdict is about the sequence number of 2 cycles before."""

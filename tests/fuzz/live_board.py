@@ -8,8 +8,8 @@ import time
 import numpy as np
 from small_network import CONFIG
 
-from hdl.program import Space
-from host.virtual import VirtualBoard
+from deep3.hdl.contract.program import Space
+from deep3.host.board.virtual import VirtualBoard
 
 from .mutate import damage_packet
 from .scenarios import BOARD_PACKETS, HOST_PACKETS

@@ -5,7 +5,7 @@ import re
 import zlib
 from collections.abc import Sequence
 
-from hdl.link.protocol import CRC, CRC_BYTES, HEADER_BYTES, OVERHEAD_BYTES
+from deep3.hdl.contract.protocol import CRC, CRC_BYTES, HEADER_BYTES, OVERHEAD_BYTES
 
 __all__ = ["damage", "damage_packet"]
 

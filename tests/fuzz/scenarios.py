@@ -11,12 +11,12 @@ from recorded_board import RecordedBoard, recorded_library
 from small_network import CONFIG, LOWERED
 from virtual_network import Clock, Rates, VirtualNetwork
 
-from hdl.link.protocol import ACK_REQUEST, Ack, Packet, Type, Welcome, pack_address, parse_packet
-from hdl.program import Space
-from host.link import channel, reader, session
-from host.link.session import Session
-from sim.golden.link import Endpoint
-from sim.golden.recorder import Recorder
+from deep3.hdl.contract.program import Space
+from deep3.hdl.contract.protocol import ACK_REQUEST, Ack, Packet, Type, Welcome, pack_address, parse_packet
+from deep3.host.link import channel, reader, session
+from deep3.host.link.session import Session
+from deep3.sim.golden.link.endpoint import Endpoint
+from deep3.sim.golden.link.recorder import Recorder
 
 from .mutate import damage_packet
 

@@ -13,25 +13,25 @@ import numpy as np
 from lzw_compressor import compress
 from small_network import CONFIG, NETWORK
 
-from cost_model.board import FOLDER, BoardDescriptionError, parse_board
-from hdl.config import ConfigError, EngineConfig
-from hdl.link.protocol import Ack, PacketError, Welcome, parse_packet
-from hdl.program import StartParameters
-from host.backends.base import BackendError
-from host.checkpoint import Checkpoint, CheckpointError
-from host.data.archives import parse_idx, parse_isolet_table
-from host.data.dataset import DataError
-from host.data.lzw import decompress
-from host.data.sources import load_npz
-from host.link.discovery import DiscoveryError, parse_place
-from host.link.errors import LinkError
-from host.network import GlobalNetwork
-from host.projection import Projection
-from host.workers import parse_workers
-from sim.board.address import AddressError, parse_endpoint
-from sim.board.ethernet import DEFAULT_STATION
-from sim.golden.cobs import Decoder, encode
-from sim.golden.ethernet import EthernetLink, Peer, echo_frame, own_peer, udp_frame
+from deep3.cost_model.boards import FOLDER, BoardDescriptionError, parse_board
+from deep3.hdl.contract.address import AddressError, parse_endpoint
+from deep3.hdl.contract.config import ConfigError, EngineConfig
+from deep3.hdl.contract.program import StartParameters
+from deep3.hdl.contract.protocol import Ack, PacketError, Welcome, parse_packet
+from deep3.host.data.archives import parse_idx, parse_isolet_table
+from deep3.host.data.dataset import DataError
+from deep3.host.data.lzw import decompress
+from deep3.host.data.sources import load_npz
+from deep3.host.global_network.global_network import GlobalNetwork
+from deep3.host.link.discovery import DiscoveryError, parse_place
+from deep3.host.link.errors import LinkError
+from deep3.host.projection.dictionary import Projection
+from deep3.host.training.checkpoint import Checkpoint, CheckpointError
+from deep3.host.workers.base import BackendError
+from deep3.host.workers.open import parse_workers
+from deep3.sim.board.ethernet import DEFAULT_STATION
+from deep3.sim.golden.link.cobs import Decoder, encode
+from deep3.sim.golden.link.ethernet import EthernetLink, Peer, echo_frame, own_peer, udp_frame
 
 from .mutate import damage, damage_packet
 from .scenarios import BOARD_PACKETS, HOST_PACKETS, RUN, lying_board, lying_host

@@ -2,9 +2,9 @@
 
 import pytest
 
-from hdl.columns import Columns
-from hdl.config import EngineConfig
-from sim.bench.runner import run_bench
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.engine.columns import Columns
+from deep3.sim.bench.runner import run_bench
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ from sim.bench.runner import run_bench
 )
 def test_columns_equal_their_twin(rows: int, columns: int) -> None:
     config = EngineConfig(rows=rows, columns=columns, accumulator_words=16, activation_entries=256)
-    run_bench(Columns(config), "sim.bench.columns", seed=100 * rows + columns, config=config)
+    run_bench(Columns(config), "deep3.sim.bench.engine.columns", seed=100 * rows + columns, config=config)

@@ -1,8 +1,8 @@
 """Countdown: RTL against golden twin."""
 
-from hdl.countdown import Countdown
-from sim.bench.runner import run_bench
+from deep3.hdl.engine.countdown import Countdown
+from deep3.sim.bench.runner import run_bench
 
 
 def test_countdown_equals_its_twin() -> None:
-    run_bench(Countdown(), "sim.bench.countdown", seed=21, walks=200)
+    run_bench(Countdown(), "deep3.sim.bench.engine.countdown", seed=21, walks=200)

@@ -5,9 +5,9 @@ from dataclasses import asdict
 
 import pytest
 
-from hdl.link.ethernet.ethernet_link import EthernetLink
-from hdl.link.ethernet.station import Station
-from sim.bench.runner import run_bench
+from deep3.hdl.contract.station import Station
+from deep3.hdl.link.ethernet.ethernet_link import EthernetLink
+from deep3.sim.bench.runner import run_bench
 
 STATION = Station("02:d3:12:34:56:78", "192.168.1.50", 54321)
 
@@ -29,17 +29,17 @@ GIGABIT = [
 
 @pytest.mark.parametrize("periods_ps", GIGABIT)
 def test_any_traffic(periods_ps: tuple[int, int, int]) -> None:
-    run("sim.bench.ethernet", 1, periods_ps, byte_cycles=1, cases=15)
+    run("deep3.sim.bench.link.ethernet", 1, periods_ps, byte_cycles=1, cases=15)
 
 
 @pytest.mark.parametrize("periods_ps", GIGABIT)
 def test_full_load(periods_ps: tuple[int, int, int]) -> None:
-    run("sim.bench.ethernet_load", 2, periods_ps, byte_cycles=1, cases=1)
+    run("deep3.sim.bench.link.ethernet_load", 2, periods_ps, byte_cycles=1, cases=1)
 
 
 def test_any_traffic_at_100_megabit() -> None:
-    run("sim.bench.ethernet", 3, (20000, 40000, 40000), byte_cycles=2, cases=5)
+    run("deep3.sim.bench.link.ethernet", 3, (20000, 40000, 40000), byte_cycles=2, cases=5)
 
 
 def test_a_clock_too_slow_for_the_line() -> None:
-    run("sim.bench.ethernet_slow", 4, (13000, 12000, 8000), byte_cycles=1, cases=1)
+    run("deep3.sim.bench.link.ethernet_slow", 4, (13000, 12000, 8000), byte_cycles=1, cases=1)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from hdl.config import EngineConfig
-from hdl.lanes import PostLanes
-from sim.bench.runner import run_bench
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.engine.lanes import PostLanes
+from deep3.sim.bench.runner import run_bench
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from sim.bench.runner import run_bench
 def test_lanes_equal_their_twin(width: int, group: int, entries: int) -> None:
     config = EngineConfig(activation_entries=entries)
     run_bench(
-        PostLanes(config, width, group), "sim.bench.lanes", seed=1000 * width + group, config=config,
+        PostLanes(config, width, group), "deep3.sim.bench.engine.lanes", seed=1000 * width + group, config=config,
         width=width, group=group, instructions=200,
     )  # fmt: skip
 

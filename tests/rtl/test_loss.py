@@ -2,9 +2,9 @@
 
 import pytest
 
-from hdl.config import EngineConfig
-from hdl.loss import LossUnit
-from sim.bench.runner import run_bench
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.engine.loss import LossUnit
+from deep3.sim.bench.runner import run_bench
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from sim.bench.runner import run_bench
 )
 def test_loss_unit_equals_its_twin(columns: int, entries: int, max_classes: int) -> None:
     config = EngineConfig(columns=columns, exponential_entries=entries, max_classes=max_classes)
-    run_bench(LossUnit(config), "sim.bench.loss", seed=columns, config=config, jobs=150)
+    run_bench(LossUnit(config), "deep3.sim.bench.engine.loss", seed=columns, config=config, jobs=150)

@@ -8,10 +8,10 @@ import pytest
 from golden_board import golden_board
 from small_network import CONFIG
 
-from hdl.config import EngineConfig
-from host import workers
-from host.cli import main
-from host.link.session import Session
+from deep3.hdl.contract.config import EngineConfig
+from deep3.host.cli import main
+from deep3.host.link.session import Session
+from deep3.host.workers import open as workers
 
 PATIENCE_S = 0.6
 

@@ -10,19 +10,19 @@ from amaranth.lib import wiring
 from amaranth.lib.cdc import ResetSynchronizer
 from amaranth.lib.wiring import In, Out
 
-from cost_model.board import load_board
-from cost_model.pin_file import pins_of
-from cost_model.synthesis import pack_ecp5, route_ecp5, synthesise_ecp5
-from cost_model.tools import ToolError, run_tool
-from hdl import board_top
-from hdl.board_top import BoardTop
-from hdl.clocking import ClockOutput, Pll
-from hdl.config import EngineConfig
-from hdl.link.ethernet.phy_bytes import PhyReceive, PhyTransmit
-from hdl.pads import InputDelay
-from hdl.phy.rgmii import Rgmii
-from hdl.primitives import Target
-from hdl.verilog import to_verilog
+from deep3.cost_model.boards import load_board
+from deep3.flow.pin_file import pins_of
+from deep3.flow.synthesis import pack_ecp5, route_ecp5, synthesise_ecp5
+from deep3.flow.tools import ToolError, run_tool
+from deep3.hdl.board import top as board_top
+from deep3.hdl.board.top import BoardTop
+from deep3.hdl.cells.clocking import ClockOutput, Pll
+from deep3.hdl.cells.pads import InputDelay
+from deep3.hdl.cells.verilog import to_verilog
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.target import Target
+from deep3.hdl.link.ethernet.phy_bytes import PhyReceive, PhyTransmit
+from deep3.hdl.phy.rgmii import Rgmii
 
 SMALL = EngineConfig(
     rows=2, columns=2, activation_bank_words=1024, weight_bank_words=1024, error_bank_words=1024, loss_unit=False

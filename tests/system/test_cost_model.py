@@ -5,13 +5,15 @@ import random
 import numpy as np
 import pytest
 
-from cost_model.board import board_names, load_board
-from cost_model.local_network import GlobalNetwork
-from cost_model.logic import luts_of
-from cost_model.resources import Link, block_rams, multipliers
-from cost_model.sample_synthesis import synthesise_sample
-from cost_model.sizing import Design, Task, size
-from host.cost_bench import (
+from deep3.cost_model.boards import board_names, load_board
+from deep3.cost_model.local_network import GlobalNetwork
+from deep3.cost_model.logic import luts_of
+from deep3.cost_model.resources import Link, block_rams, multipliers
+from deep3.cost_model.sizing import Design, Task, size
+from deep3.flow.sample_synthesis import synthesise_sample
+from deep3.host.board.board import Board
+from deep3.host.board.virtual import VirtualBoard
+from deep3.host.measure.cost_model import (
     ECP5_ARRAYS,
     XILINX_ARRAYS,
     bench_cycles,
@@ -19,10 +21,8 @@ from host.cost_bench import (
     bench_logic,
     sample_of,
 )
-from host.device import Board
-from host.port import GoldenPort
-from host.virtual import VirtualBoard
-from sim.golden.engine import Engine
+from deep3.sim.golden.engine.engine import Engine
+from deep3.sim.golden.port import GoldenPort
 
 SEED = 20170618
 DESIGNS = 50

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_network import CONFIG
 
-from sim.board.ethernet import DEFAULT_STATION, EthernetBoard
-from sim.board.ethernet_rate import line_fractions
-from sim.golden.ethernet import Peer, echo_frame, own_peer
+from deep3.sim.board.ethernet import DEFAULT_STATION, EthernetBoard
+from deep3.sim.board.ethernet_rate import line_fractions
+from deep3.sim.golden.link.ethernet import Peer, echo_frame, own_peer
 
 HEADER_BYTES = 42
 HOST = Peer(bytes.fromhex("020000000042"), bytes((192, 168, 1, 2)))

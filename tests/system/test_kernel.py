@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from small_network import CONFIG
 
-from sim.board.ethernet import DEFAULT_STATION
-from sim.board.ethernet_build import ethernet_library
+from deep3.sim.board.ethernet import DEFAULT_STATION
+from deep3.sim.board.ethernet_build import ethernet_library
 
 TESTS = Path(__file__).parents[1]
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--net")

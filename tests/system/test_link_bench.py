@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from hdl.link.protocol import MAX_PAYLOAD_BYTES
-from host import link_bench
-from host.cli import main
+from deep3.hdl.contract.protocol import MAX_PAYLOAD_BYTES
+from deep3.host.cli import main
+from deep3.host.measure import link as link_bench
 
 FRAME_BYTES_ON_THE_LINE = MAX_PAYLOAD_BYTES + 20 + 28 + 14 + 4 + 8 + 12
 """Packet header and CRC, IPv4 and UDP, Ethernet, FCS, preamble and gap."""

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from small_network import CONFIG
 
-from host.checkpoint import Checkpoint
-from host.cli import main
-from sim.verilator import verilator_environment
+from deep3.host.cli import main
+from deep3.host.training.checkpoint import Checkpoint
+from deep3.sim.verilator import verilator_environment
 
-DEEP3 = [sys.executable, "-c", "import sys; from host.cli import main; sys.exit(main())"]
+DEEP3 = [sys.executable, "-c", "import sys; from deep3.host.cli import main; sys.exit(main())"]
 
 
 @pytest.fixture

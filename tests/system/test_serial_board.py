@@ -10,16 +10,16 @@ from amaranth.lib.wiring import In, Out
 from serial_board import serial_board
 from small_network import BATCH, CONFIG, LOWERED, NETWORK, labels, samples, weights
 
-from hdl.link.packet_bytes import packet_bytes
-from hdl.link.uart import UartReceiver, UartTransmitter
-from hdl.uart_top import UartTop
-from host.device import Board
-from host.link.serial import MIN_BAUD, SerialTransport
-from host.link.session import Session
-from host.port import GoldenPort
-from sim.board.build import PacketBench, build_library, identity
-from sim.board.harness import Harness
-from sim.golden.engine import Engine
+from deep3.hdl.board.uart_top import UartTop
+from deep3.hdl.link.packet_bytes import packet_bytes
+from deep3.hdl.link.uart import UartReceiver, UartTransmitter
+from deep3.host.board.board import Board
+from deep3.host.link.serial import MIN_BAUD, SerialTransport
+from deep3.host.link.session import Session
+from deep3.sim.board.build import PacketBench, build_library, identity
+from deep3.sim.board.harness import Harness
+from deep3.sim.golden.engine.engine import Engine
+from deep3.sim.golden.port import GoldenPort
 
 CYCLES_A_BIT = 8
 BATCHES = 6

@@ -13,21 +13,21 @@ import numpy as np
 import pytest
 from golden_board import golden_board
 
-from hdl.config import EngineConfig
-from host.backends.fpga import FpgaBackend
-from host.backends.pytorch import PytorchBackend
-from host.checkpoint import Checkpoint
-from host.cli import main
-from host.coordinator import Coordinator, Schedule
-from host.data import load
-from host.device import Board
-from host.link.session import Session
-from host.link.udp import UdpTransport
-from host.network import GlobalNetwork
-from host.recorder import Recorder
-from host.settings import TrainSettings
-from host.training import prepare
-from sim.board.impairment import Impairment
+from deep3.hdl.contract.config import EngineConfig
+from deep3.host.board.board import Board
+from deep3.host.cli import main
+from deep3.host.data import load
+from deep3.host.global_network.global_network import GlobalNetwork
+from deep3.host.link.session import Session
+from deep3.host.link.udp import UdpTransport
+from deep3.host.records.recorder import Recorder
+from deep3.host.training.checkpoint import Checkpoint
+from deep3.host.training.coordinator import Coordinator, Schedule
+from deep3.host.training.run import prepare
+from deep3.host.training.settings import TrainSettings
+from deep3.host.workers.engine import FpgaBackend
+from deep3.host.workers.pytorch import PytorchBackend
+from deep3.sim.board.impairment import Impairment
 
 CONFIG = EngineConfig()
 
@@ -96,7 +96,7 @@ def test_a_board_that_is_switched_off_is_dropped(tmp_path: Path, capsys: pytest.
 def test_without_a_board_the_run_fails_in_one_line_and_keeps_its_checkpoint(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("host.link.session.Session.write", _failing_after(40))
+    monkeypatch.setattr("deep3.host.link.session.Session.write", _failing_after(40))
     with golden_board(CONFIG) as (_, port):
         options = ["--worker", f"board:127.0.0.1:{port}", "--runs", str(tmp_path)]
         assert main(["train", "digits", *options]) == 1
@@ -122,7 +122,7 @@ def _failing_after(writes: int) -> object:
 
 
 def test_an_interrupt_keeps_the_checkpoint(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "import sys; from host.cli import main; sys.exit(main())"]
+    command = [sys.executable, "-c", "import sys; from deep3.host.cli import main; sys.exit(main())"]
     arguments = ["train", "digits", "--epochs", "100000", "--runs", str(tmp_path)]
     # A shell starts background jobs with SIGINT ignored, and children inherit that: here the signal is the point.
     running = subprocess.Popen(

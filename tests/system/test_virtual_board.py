@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 from small_network import BATCH, CONFIG, LOWERED, NETWORK, labels, samples, weights
 
-from hdl.link.protocol import Packet, Type, parse_packet
-from hdl.program import Counter, Space
-from host.device import Board
-from host.link.errors import BoardDoesNotAnswer
-from host.port import GoldenPort
-from host.virtual import VirtualBoard, VirtualBoardError
-from sim.board.build import BoardBuildError, board_library, cache_folder
-from sim.board.harness import Harness
-from sim.golden.engine import Engine
+from deep3.cache import cache_folder
+from deep3.hdl.contract.program import Counter, Space
+from deep3.hdl.contract.protocol import Packet, Type, parse_packet
+from deep3.host.board.board import Board
+from deep3.host.board.virtual import VirtualBoard, VirtualBoardError
+from deep3.host.link.errors import BoardDoesNotAnswer
+from deep3.sim.board.build import BoardBuildError, board_library
+from deep3.sim.board.harness import Harness
+from deep3.sim.golden.engine.engine import Engine
+from deep3.sim.golden.port import GoldenPort
 
 BATCHES = 10
 IMPAIRED = ("--loss", "0.05", "--duplication", "0.05", "--reordering", "0.05", "--corruption", "0.05", "--seed", "3")
@@ -86,7 +87,8 @@ def test_a_board_that_dies_in_mid_run_gives_one_clear_error() -> None:
 
 def test_the_process_answers_signals_and_prints_statistics(tmp_path: Path) -> None:
     (tmp_path / "engine.toml").write_text(CONFIG.to_toml())
-    command = [sys.executable, "-m", "sim.board", str(tmp_path / "engine.toml"), "--trace", str(tmp_path / "board.vcd")]
+    engine, trace = str(tmp_path / "engine.toml"), str(tmp_path / "board.vcd")
+    command = [sys.executable, "-m", "deep3.sim.board", engine, "--trace", trace]
     board_library(CONFIG, trace=True)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

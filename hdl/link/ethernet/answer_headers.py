@@ -6,7 +6,7 @@ from amaranth import Value
 from amaranth.hdl import ValueLike
 from amaranth.lib import data, enum
 
-from .station import (
+from deep3.hdl.contract.station import (
     ETHERNET_HEADER_BYTES,
     ETHERTYPE_ARP,
     ETHERTYPE_IPV4,

@@ -8,11 +8,13 @@ from amaranth.hdl import ValueLike
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..packet_bytes import packet_bytes
+from deep3.hdl.contract.station import IPV4_HEADER_BYTES, MAX_FRAME_BYTES, UDP_HEADER_BYTES, Station
+from deep3.hdl.link.packet_bytes import packet_bytes
+
 from .answer_headers import ECHO_HEADER_BYTES, HEADER_WORDS, Kind, Word, constant_sums, header_sequences
 from .dispatch import question_layout
 from .frame_store import POINTER_BITS, store_word_layout
-from .station import IPV4_HEADER_BYTES, MAX_FRAME_BYTES, UDP_HEADER_BYTES, Station, peer_layout
+from .peer import peer_layout
 
 __all__ = ["Compose"]
 

@@ -6,8 +6,9 @@ from amaranth.lib.cdc import PulseSynchronizer
 from amaranth.lib.fifo import AsyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
+from deep3.hdl.contract.station import PREAMBLE, PREAMBLE_BYTES, SFD
+
 from .phy_bytes import PhyReceive, PhyTransmit
-from .station import PREAMBLE, PREAMBLE_BYTES, SFD
 
 __all__ = ["GAP_BYTES", "ReceiveCrossing", "TransmitCrossing", "carrier_layout", "frame_byte_layout"]
 

@@ -4,10 +4,12 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..packet_bytes import packet_bytes
+from deep3.hdl.contract.station import ETHERNET_HEADER_BYTES, ETHERTYPE_ARP, IPV4_HEADER_BYTES, PROTOCOL_ICMP
+from deep3.hdl.link.packet_bytes import packet_bytes
+
 from .crossing import frame_byte_layout
 from .patterns import HEADER_BYTES
-from .station import ETHERNET_HEADER_BYTES, ETHERTYPE_ARP, IPV4_HEADER_BYTES, PROTOCOL_ICMP, peer_layout
+from .peer import peer_layout
 
 __all__ = ["Dispatch", "question_layout"]
 

@@ -5,9 +5,11 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from ...pipeline import elastic
-from ..packet_bytes import packet_bytes
-from ..receive import SLOTS
+from deep3.hdl.cells.pipeline import elastic
+from deep3.hdl.contract.station import Station
+from deep3.hdl.link.packet_bytes import packet_bytes
+from deep3.hdl.link.receive import SLOTS
+
 from .compose import Compose
 from .dispatch import Dispatch
 from .frame_judge import FrameJudge
@@ -15,8 +17,8 @@ from .frame_ring import FrameRing
 from .frame_store import FrameStore
 from .mac_receive import MacReceive, fault_layout
 from .mac_transmit import MacTransmit
+from .peer import peer_layout
 from .phy_bytes import PhyReceive, PhyTransmit
-from .station import Station, peer_layout
 
 __all__ = ["EthernetLink", "dropped_layout"]
 

@@ -5,10 +5,11 @@ from amaranth.hdl import ValueLike
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from deep3.hdl.contract.station import ETHERNET_HEADER_BYTES, FCS_BYTES, IPV4_HEADER_BYTES, PROTOCOL_UDP, Station
+
 from .crossing import frame_byte_layout
 from .mac_receive import judged_byte_layout
 from .patterns import HEADER_BYTES, Pattern, header_patterns
-from .station import ETHERNET_HEADER_BYTES, FCS_BYTES, IPV4_HEADER_BYTES, PROTOCOL_UDP, Station
 
 __all__ = ["FrameJudge"]
 

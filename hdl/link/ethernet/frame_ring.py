@@ -5,13 +5,12 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from ...pipeline import NO_COLLISION_LOGIC
+from deep3.hdl.cells.pipeline import NO_COLLISION_LOGIC
+from deep3.hdl.contract.geometry import RING_BYTES
+
 from .crossing import frame_byte_layout
 
-__all__ = ["RING_BYTES", "FrameRing"]
-
-RING_BYTES = 4096
-"""Two of the longest frames, one coming in while one goes out, and more."""
+__all__ = ["FrameRing"]
 
 _POINTER_BITS = RING_BYTES.bit_length() - 1
 

@@ -5,13 +5,12 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from ...pipeline import NO_COLLISION_LOGIC
+from deep3.hdl.cells.pipeline import NO_COLLISION_LOGIC
+from deep3.hdl.contract.geometry import STORE_WORDS
+
 from .crossing import frame_byte_layout
 
-__all__ = ["POINTER_BITS", "STORE_WORDS", "FrameStore", "store_word_layout"]
-
-STORE_WORDS = 2048
-"""Two of the longest frames, one being written while one is sent, and more."""
+__all__ = ["POINTER_BITS", "FrameStore", "store_word_layout"]
 
 POINTER_BITS = STORE_WORDS.bit_length() - 1
 

@@ -5,9 +5,10 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.crc import catalog
 from amaranth.lib.wiring import In, Out
 
+from deep3.hdl.contract.station import FCS_BYTES, MAX_FRAME_BYTES, MIN_FRAME_BYTES, SFD
+
 from .crossing import ReceiveCrossing
 from .phy_bytes import PhyReceive
-from .station import FCS_BYTES, MAX_FRAME_BYTES, MIN_FRAME_BYTES, SFD
 
 __all__ = ["MacReceive", "fault_layout", "judged_byte_layout"]
 

@@ -5,10 +5,11 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.crc import catalog
 from amaranth.lib.wiring import In, Out
 
-from ...pipeline import elastic
+from deep3.hdl.cells.pipeline import elastic
+from deep3.hdl.contract.station import FCS_BYTES, MIN_FRAME_BYTES
+
 from .crossing import TransmitCrossing, frame_byte_layout
 from .phy_bytes import PhyTransmit
-from .station import FCS_BYTES, MIN_FRAME_BYTES
 
 __all__ = ["MacTransmit"]
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .station import (
+from deep3.hdl.contract.station import (
     BROADCAST_MAC,
     ETHERNET_HEADER_BYTES,
     ETHERTYPE_ARP,

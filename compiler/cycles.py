@@ -1,0 +1,42 @@
+"""Closed form of the cycles of programs: no instruction stalls, so nothing has to be simulated."""
+
+from collections.abc import Sequence
+
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.program import Instruction, Loss
+from deep3.hdl.contract.timing import SETUP_CYCLES, drain_cycles, fetch_cycles, flush_cycles, loss_tail_cycles
+
+__all__ = ["fetch_wait_cycles", "instruction_cycles", "loss_wait_cycles", "run_cycles"]
+
+
+def loss_wait_cycles(instruction: Instruction, config: EngineConfig) -> int:
+    """Cycles between the end of the flush of an instruction and the end of its loss."""
+    if instruction.loss is Loss.NONE:
+        return 0
+    tail = loss_tail_cycles(
+        instruction.loss, instruction.time_count, config.columns, instruction.last_outer_width
+    )
+    # The last class leaves the lanes one cycle behind its issue in the sequencer, and the drain.
+    since_last_class = instruction.tile_cycles - instruction.time_count + flush_cycles(config)
+    return max(0, 1 + drain_cycles(config) + tail - since_last_class)
+
+
+def instruction_cycles(instruction: Instruction, config: EngineConfig) -> int:
+    """Cycles of one instruction, as its cycle counter shows them."""
+    body = instruction.tile_width + instruction.issue_cycles
+    return SETUP_CYCLES + body + flush_cycles(config) + loss_wait_cycles(instruction, config)
+
+
+def fetch_wait_cycles(instruction: Instruction, config: EngineConfig) -> int:
+    """Cycles the successor of ``instruction`` waits because it is not fetched yet."""
+    return max(0, fetch_cycles() + 2 - instruction_cycles(instruction, config))
+
+
+def run_cycles(program: Sequence[Instruction], config: EngineConfig, batches: int) -> int:
+    """Cycles of a resident run, as the counter CYCLES shows them: nothing waits for the host."""
+    if not batches:
+        # To take the parameters, and to see that nothing is to be done.
+        return 2
+    batch = sum(instruction_cycles(i, config) + fetch_wait_cycles(i, config) for i in program)
+    # Nothing is waited for behind the last instruction; one cycle more to see that all batches are done.
+    return fetch_cycles() + batches * batch - fetch_wait_cycles(program[-1], config) + 1

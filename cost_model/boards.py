@@ -1,0 +1,186 @@
+"""The boards: what ``constraints/BOARD/board.toml`` says, checked."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, cast
+
+from deep3.errors import Deep3Error
+from deep3.hdl.board.parts import Clock, Ethernet, Leds, Uart
+from deep3.hdl.contract.config import ConfigError, EngineConfig
+
+__all__ = ["BoardDescription", "BoardDescriptionError", "Power", "board_names", "load_board", "parse_board"]
+
+FOLDER = Path(__file__).parents[1] / "constraints"
+FAMILIES = ("ecp5", "xilinx7", "virtex6")
+PHYS = ("gmii", "mii", "rgmii")
+
+
+class BoardDescriptionError(Deep3Error, ValueError):
+    """A board that is not known, or a description with a missing, unknown or impossible value; one line."""
+
+
+@dataclass(frozen=True)
+class Power:
+    """``[power]``: what the board draws when idle, and coefficients in joules for what it does, by name."""
+
+    idle_watts: float
+    joules: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BoardDescription:
+    """One board.
+
+    Attributes
+    ----------
+    key
+        Name of its folder.
+    name
+        Name that people know.
+    family
+        ``ecp5``, ``xilinx7`` or ``virtex6``.
+    device
+        Name of a description in ``cost_model/devices``.
+    part, speed_grade, package
+        As the vendor's tools take them.
+    pins
+        Pin and timing file in the board's folder.
+    facts
+        Where pins and delays come from.
+    clock, ethernet, uart, leds, power
+        Tables of the same name; ethernet, uart, leds and power are None where the board has none.
+    engine
+        The engine that is built for this board unless another one is asked for.
+    platform
+        Class of amaranth-boards with the same pins, ``module:class``; empty where there is none.
+    programmer
+        What openFPGALoader is told about board and cable; empty where it does not know the board.
+    """
+
+    key: str
+    name: str
+    family: str
+    device: str
+    part: str
+    speed_grade: str
+    package: str
+    pins: str
+    facts: str
+    clock: Clock
+    engine: EngineConfig
+    ethernet: Ethernet | None = None
+    uart: Uart | None = None
+    leds: Leds | None = None
+    power: Power | None = None
+    platform: str = ""
+    programmer: tuple[str, ...] = ()
+
+    @property
+    def pin_file(self) -> Path:
+        """Path of the pin and timing file."""
+        return FOLDER / self.key / self.pins
+
+
+TABLES = {"clock": Clock, "ethernet": Ethernet, "uart": Uart, "leds": Leds, "power": Power}
+
+
+def board_names() -> list[str]:
+    """The boards there are."""
+    return sorted(path.parent.name for path in FOLDER.glob("*/board.toml"))
+
+
+def load_board(name: str) -> BoardDescription:
+    """Read ``constraints/NAME/board.toml``.
+
+    Raises
+    ------
+    BoardDescriptionError
+        For an unknown board, naming those that are meant perhaps, and for a description that is not in order.
+    """
+    names = board_names()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
+        raise BoardDescriptionError(f"there is no board {name!r}; {hint}")
+    path = FOLDER / name / "board.toml"
+    return parse_board(path.read_text(encoding="utf-8"), name, str(path))
+
+
+def parse_board(text: str, key: str, source: str) -> BoardDescription:
+    """A description from TOML.
+
+    Raises
+    ------
+    BoardDescriptionError
+        For what is malformed, missing, unknown or impossible.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BoardDescriptionError(f"{source}: not valid TOML: {error}") from None
+    values: dict[str, Any] = {**document, "key": key}
+    for table, kind in TABLES.items():
+        if table in values:
+            values[table] = _table(kind, values[table], f"{source}: [{table}]")
+    if "programmer" in values:
+        values["programmer"] = _words(values["programmer"], source)
+    if "engine" in values:
+        values["engine"] = _engine(values["engine"], source)
+    board = cast(BoardDescription, _table(BoardDescription, values, source))
+    _check(board, source)
+    return board
+
+
+def _engine(table: object, source: str) -> EngineConfig:
+    if not isinstance(table, dict):
+        raise BoardDescriptionError(f"{source}: engine must be a table, not {table!r}")
+    _refuse_unknown(EngineConfig, table, f"{source}: [engine]")
+    try:
+        return EngineConfig(**table)
+    except ConfigError as error:
+        raise BoardDescriptionError(f"{source}: [engine]: {error}") from None
+
+
+def _words(value: object, source: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise BoardDescriptionError(f"{source}: programmer must be a list of strings, not {value!r}")
+    return tuple(value)
+
+
+def _table(kind: type[Any], table: object, source: str) -> object:
+    if not isinstance(table, dict):
+        raise BoardDescriptionError(f"{source} must be a table, not {table!r}")
+    _refuse_unknown(kind, table, source)
+    for part in fields(kind):
+        needed = part.default is MISSING and part.default_factory is MISSING
+        if needed and part.name not in table:
+            raise BoardDescriptionError(f"{source}: {part.name} is missing")
+        if part.name in table and part.type in (int, str, bool) and type(table[part.name]) is not part.type:
+            raise BoardDescriptionError(f"{source}: {part.name} must be {_KINDS[part.type]}, not {table[part.name]!r}")
+    return kind(**table)
+
+
+_KINDS: dict[Any, str] = {int: "an integer", str: "a string", bool: "true or false"}
+
+
+def _refuse_unknown(kind: type[Any], table: Mapping[str, object], source: str) -> None:
+    known = [part.name for part in fields(kind)]
+    for name in table:
+        if name not in known:
+            raise BoardDescriptionError(f"{source}: unknown key {name!r}; known keys: {', '.join(known)}")
+
+
+def _check(board: BoardDescription, source: str) -> None:
+    if board.family not in FAMILIES:
+        raise BoardDescriptionError(f"{source}: family must be one of {', '.join(FAMILIES)}, not {board.family!r}")
+    if board.ethernet is not None and board.ethernet.phy not in PHYS:
+        raise BoardDescriptionError(f"{source}: phy must be one of {', '.join(PHYS)}, not {board.ethernet.phy!r}")
+    if board.ethernet is None and board.uart is None:
+        raise BoardDescriptionError(f"{source}: a board needs [ethernet] or [uart]")
+    if board.power is not None:
+        for name, value in {"idle_watts": board.power.idle_watts, **board.power.joules}.items():
+            if type(value) not in (int, float) or not value >= 0:
+                raise BoardDescriptionError(f"{source}: [power] {name} must be a number of at least 0, not {value!r}")

@@ -1,0 +1,161 @@
+"""The global network: subsampling into local networks, aggregation of their updates, evaluation (Deep3, Section 5)."""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deep3.compiler.network.layers import Network
+from deep3.errors import Deep3Error
+from deep3.hdl.contract.program import Function, Loss
+
+__all__ = [
+    "Evaluation", "GlobalNetwork", "NetworkError", "Sample", "Weights", "draw_sample", "learning_rate", "local_sizes",
+    "multiply_adds",
+]  # fmt: skip
+
+Weights = list[NDArray[np.float64]]
+"""One matrix a layer, ``outputs x (inputs + 1)``; the last column holds the biases, as in the engine's memory."""
+
+Sample = tuple[NDArray[np.int64], ...]
+"""For the input and every layer, the indices of the sampled neurons, ascending."""
+
+RATE_DECAY = 10.0
+"""The learning rate of the last iterations is this many times smaller, to the nearest power of two."""
+
+
+class NetworkError(Deep3Error):
+    """A network or a ratio that cannot be."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Accuracy (0 to 1) and mean loss over ``samples`` samples."""
+
+    accuracy: float
+    loss: float
+    samples: int
+
+
+def local_sizes(sizes: tuple[int, ...], ratio: float) -> tuple[int, ...]:
+    """Layer sizes of a local network: input and output complete, of every hidden layer the share ``ratio``."""
+    if not 0 < ratio <= 1:
+        raise NetworkError(f"ratio must be above 0 and at most 1, not {ratio!r}")
+    hidden = tuple(max(1, round(ratio * size)) for size in sizes[1:-1])
+    return (sizes[0], *hidden, sizes[-1])
+
+
+def draw_sample(sizes: tuple[int, ...], ratio: float, rng: np.random.Generator) -> Sample:
+    """Which neurons a local network takes: hidden ones drawn without replacement."""
+    return tuple(
+        np.sort(rng.choice(size, taken, replace=False)).astype(np.int64)
+        for size, taken in zip(sizes, local_sizes(sizes, ratio), strict=True)
+    )
+
+
+def learning_rate(base: float, ratio: float, progress: float) -> float:
+    """``base / ratio``, divided by 10 over a run in powers of two; ``progress`` runs from 0 to 1.
+
+    Powers of two, because a rate that only shifts keeps every bit of the engine's rate multiplier.
+    """
+    return math.ldexp(base / ratio, -round(progress * math.log2(RATE_DECAY)))
+
+
+def multiply_adds(sizes: tuple[int, ...], batch: int) -> int:
+    """Multiply-adds of a training batch: forward and weight gradient of every layer, backward of all but the first."""
+    products = [inputs * outputs for inputs, outputs in pairwise(sizes)]
+    return batch * (2 * sum(products) + sum(products[1:]))
+
+
+class GlobalNetwork:
+    """The network that the coordinator holds in float64.
+
+    Parameters
+    ----------
+    topology
+        Sizes, activation functions and loss.
+    ratio
+        Share of the hidden neurons in a local network. Local networks see their hidden layers through fewer inputs, so
+        evaluation scales the weights that leave a hidden layer by the share that was sampled.
+    weights
+        See `Weights`; kept, not copied.
+    """
+
+    def __init__(self, topology: Network, ratio: float, weights: Weights) -> None:
+        self.topology = topology
+        self.ratio = ratio
+        self.weights = weights
+        taken = local_sizes(topology.sizes, ratio)
+        self._input_shares = [part / whole for part, whole in zip(taken, topology.sizes, strict=True)][:-1]
+
+    @classmethod
+    def initialise(cls, topology: Network, ratio: float, seed: int) -> "GlobalNetwork":
+        """Glorot's uniform weights for the local network's sizes, biases zero; every value is within Q3.12."""
+        rng = np.random.default_rng(seed)
+        taken = local_sizes(topology.sizes, ratio)
+        weights: Weights = []
+        for layer, (inputs, outputs) in enumerate(pairwise(topology.sizes)):
+            limit = np.sqrt(6 / (taken[layer] + taken[layer + 1]))
+            matrix = np.zeros((outputs, inputs + 1))
+            matrix[:, :-1] = rng.uniform(-limit, limit, (outputs, inputs))
+            weights.append(matrix)
+        return cls(topology, ratio, weights)
+
+    def local_topology(self) -> Network:
+        """The network that every worker trains."""
+        return Network(local_sizes(self.topology.sizes, self.ratio), self.topology.functions, self.topology.loss)
+
+    def local_weights(self, sample: Sample) -> Weights:
+        """A copy of the weights between the sampled neurons, biases included."""
+        return [self.weights[layer][index] for layer, index in enumerate(_blocks(self.topology.sizes, sample))]
+
+    def add(self, sample: Sample, difference: Weights) -> None:
+        """Add a local network's change of weights where its neurons were sampled (Deep3, Equation 1)."""
+        for layer, index in enumerate(_blocks(self.topology.sizes, sample)):
+            self.weights[layer][index] += difference[layer]
+
+    def copy(self) -> "GlobalNetwork":
+        """An independent copy."""
+        return GlobalNetwork(self.topology, self.ratio, [matrix.copy() for matrix in self.weights])
+
+    def outputs(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """``samples x inputs`` to ``samples x classes``: logits, before any softmax."""
+        hidden = x
+        for layer, matrix in enumerate(self.weights):
+            scaled = (matrix[:, :-1] * self._input_shares[layer]).astype(np.float32)
+            hidden = hidden @ scaled.T + matrix[:, -1].astype(np.float32)
+            hidden = _activate(hidden, self.topology.functions[layer])
+        return hidden
+
+    def evaluate(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> Evaluation:
+        """Accuracy and mean loss (cross entropy, or half the squared distance to one-hot) on labelled samples."""
+        outputs = self.outputs(x).astype(np.float64)
+        rows = np.arange(len(y))
+        if self.topology.loss is Loss.MSE:
+            outputs_minus_target = outputs.copy()
+            outputs_minus_target[rows, y] -= 1
+            loss = 0.5 * np.square(outputs_minus_target).sum(axis=1).mean()
+        else:
+            shifted = outputs - outputs.max(axis=1, keepdims=True)
+            loss = (np.log(np.exp(shifted).sum(axis=1)) - shifted[rows, y]).mean()
+        return Evaluation(float((outputs.argmax(axis=1) == y).mean()), float(loss), len(y))
+
+
+def _blocks(sizes: tuple[int, ...], sample: Sample) -> list[tuple[NDArray[np.int64], ...]]:
+    """Open-mesh indices of each layer's sampled rows and columns, the bias column among them."""
+    return [
+        np.ix_(sample[layer + 1], np.append(sample[layer], inputs)) for layer, inputs in enumerate(sizes[:-1])
+    ]
+
+
+def _activate(z: NDArray[np.float32], function: Function) -> NDArray[np.float32]:
+    result: NDArray[np.float32] = z
+    if function is Function.TANH:
+        result = np.tanh(z)
+    elif function is Function.RELU:
+        result = np.maximum(z, 0)
+    elif function is Function.SIGMOID:
+        result = 0.5 * (1 + np.tanh(0.5 * z))
+    return result

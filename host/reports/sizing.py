@@ -1,0 +1,211 @@
+"""What ``deep3 size`` reports of a design: numbers with their units, where they come from, and what limits them."""
+
+from typing import Any
+
+from deep3.cost_model.boards import load_board
+from deep3.cost_model.profile import Profile
+from deep3.cost_model.resources import memories, memory_uses
+from deep3.cost_model.sizing import BUFFERS, Design, Task, embedding_range, link_kind, pareto_front, size
+from deep3.cost_model.worker_sizing import size_workers
+
+__all__ = ["memory_map", "size_report", "worker_report"]
+
+
+def size_report(task: Task, board_name: str) -> tuple[dict[str, Any], list[Design]]:
+    """The report of the best design, and all designs weighed.
+
+    Raises
+    ------
+    BoardDescriptionError, DeviceError
+        For an unknown board.
+    NothingFits
+        When no engine does what was asked.
+    """
+    designs = size(task, load_board(board_name))
+    best = designs[0]
+    shortest, longest = embedding_range(best)
+    report = {
+        "board": best.board.key,
+        "device": best.device.name,
+        "objective": task.objective,
+        "batch": task.batch,
+        "samples": task.samples,
+        "global_network": list(task.network.sizes),
+        "local_network": list(best.local.sizes),
+        "hidden_ratio": best.local.ratio,
+        "embedding": {"length": best.local.embedding, "shortest": shortest, "longest": longest},
+        "n_push": best.n_push,
+        "workers": best.workers,
+        "engine": best.config.to_toml(),
+        "digest": best.config.digest,
+        "memory_map": memory_map(best),
+        "resources": _resources(best),
+        "time": _time(best),
+        "energy": _energy(best),
+        "bottleneck": {
+            "what": best.push.bottleneck,
+            "times_the_next": best.push.slack,
+            "busy_seconds": best.push.busy_seconds,
+        },
+        "roofline": _roofline(best),
+        "notes": _notes(best),
+        "designs_weighed": len(designs),
+        "pareto_front": [_point(design) for design in pareto_front(designs)],
+    }
+    return report, designs
+
+
+def worker_report(task: Task, profile: Profile) -> dict[str, Any]:
+    """The report of a local network for CPU or CUDA workers.
+
+    Raises
+    ------
+    NothingFits
+        When none fits, or a limit is exceeded.
+    """
+    design = size_workers(task, profile)
+    costs = design.costs
+    return {
+        "device": profile.device,
+        "objective": task.objective,
+        "batch": task.batch,
+        "samples": task.samples,
+        "global_network": list(task.network.sizes),
+        "local_network": list(design.local.sizes),
+        "hidden_ratio": design.local.ratio,
+        "n_push": design.n_push,
+        "workers": design.workers,
+        "memory_bytes": {"used": costs.memory_bytes, "there": profile.memory_bytes, "origin": "modelled"},
+        "time": {
+            "forward_seconds": costs.forward_seconds,
+            "backward_seconds": costs.backward_seconds,
+            "communication_seconds": costs.communication_seconds,
+            "iteration_seconds": design.iteration_seconds,
+            "epoch_seconds": design.epoch_seconds,
+            "origin": "measured coefficients",
+        },
+        "energy": {
+            "watts_at_work": profile.watts,
+            "epoch_joules": design.epoch_joules,
+            "origin": profile.watts_origin,
+        },
+    }
+
+
+def memory_map(design: Design) -> list[dict[str, Any]]:
+    """Where the tensors lie in the operand memories, in words."""
+    layout = design.step.lowered.layout
+    placed = [(f"hidden {index + 1}", matrix) for index, matrix in enumerate(layout.hidden)]
+    placed.append(("outputs", layout.outputs))
+    tensors = [
+        {"memory": matrix.memory.name.lower(), "tensor": name, "first": matrix.base, "words": matrix.words}
+        for name, matrix in placed
+    ]
+    tensors += [
+        {
+            "memory": "activation",
+            "tensor": f"inputs, buffer {index}",
+            "first": layout.inputs.base + index * layout.buffer_words,
+            "words": layout.buffer_words,
+        }
+        for index in range(layout.buffers)
+    ]
+    for name, matrices in (("weights", layout.weights), ("errors", layout.errors)):
+        tensors += [
+            {
+                "memory": matrix.memory.name.lower(),
+                "tensor": f"{name} {index + 1}",
+                "first": matrix.base,
+                "words": matrix.words,
+            }
+            for index, matrix in enumerate(matrices)
+        ]
+    return tensors
+
+
+def _resources(design: Design) -> dict[str, Any]:
+    device, (luts, flip_flops) = design.device, design.logic
+    shapes = memories(design.config, link_kind(design.board))
+    return {
+        "block_rams": {"used": design.blocks, "there": device.block_ram.count, "origin": "exact"},
+        "multipliers": {"used": design.multipliers, "there": device.multiplier.count, "origin": "exact"},
+        "luts": {"used": luts, "there": device.logic.luts, "origin": "modelled"},
+        "flip_flops": {"used": flip_flops, "there": device.logic.flip_flops, "origin": "modelled"},
+        "memories": [
+            {"memory": use.shape.name, "copies": use.shape.copies, "words": use.shape.depth,
+             "bits": use.shape.width_bits, "cell": use.cell, "cells": use.cells}
+            for use in memory_uses(shapes, device.family)
+        ],
+    }  # fmt: skip
+
+
+def _time(design: Design) -> dict[str, Any]:
+    step, push = design.step, design.push
+    return {
+        "clock_hz": step.clock_hz,
+        "batch_cycles": step.cycles,
+        "phase_cycles": dict(step.phase_cycles),
+        "classify_batch_cycles": step.classify_cycles,
+        "forward_seconds": step.forward_cycles / step.clock_hz,
+        "backward_seconds": step.backward_cycles / step.clock_hz,
+        "batch_on_link_seconds": step.stream_seconds,
+        "communication_seconds": step.communication_seconds,
+        "push_seconds": push.seconds,
+        "samples_per_second": design.workers * design.n_push * design.task.batch / push.seconds,
+        "epoch_seconds": design.epoch_seconds,
+        "origin": "cycles exact, link modelled",
+    }
+
+
+def _energy(design: Design) -> dict[str, Any]:
+    energy = design.energy
+    return {
+        "static_watts": energy.static_watts,
+        "watts_at_work": energy.static_watts + energy.cycle_joules * design.step.clock_hz,
+        "epoch_joules": design.epoch_joules,
+        "origin": "modelled",
+        "source": design.device.power.source,
+    }
+
+
+def _roofline(design: Design) -> dict[str, Any]:
+    step = design.step
+    return {
+        "macs_per_word": step.intensity,
+        "link_words_per_second": step.link.words_per_second,
+        "peak_macs_per_second": step.peak_macs_per_second,
+        "fed_macs_per_second": step.fed_macs_per_second,
+        "achieved_macs_per_second": step.macs * design.n_push / design.push.seconds,
+        "array_efficiency": step.array_efficiency,
+    }
+
+
+def _notes(design: Design) -> list[str]:
+    notes = []
+    push, step = design.push, design.step
+    if design.link_limited:
+        share = push.compute_seconds / push.stream_seconds
+        notes.append(
+            f"the link feeds the array {share:.0%} of the time: samples take {push.stream_seconds:.3g} s a push, "
+            f"the engine {push.compute_seconds:.3g} s; a smaller array would do as much"
+        )
+    if design.local.sizes != design.task.network.sizes:
+        notes.append("the global network does not fit: each worker trains a part of it")
+    if design.n_push <= BUFFERS:
+        notes.append("a push fits the batch buffers: the engine waits for its samples")
+    if step.communication_seconds > 0.2 * push.seconds:
+        notes.append(f"weights are on the way for {step.communication_seconds / push.seconds:.0%} of a push")
+    return notes
+
+
+def _point(design: Design) -> dict[str, Any]:
+    return {
+        "rows": design.config.rows,
+        "columns": design.config.columns,
+        "local_network": list(design.local.sizes),
+        "n_push": design.n_push,
+        "workers": design.workers,
+        "epoch_seconds": design.epoch_seconds,
+        "epoch_joules": design.epoch_joules,
+        "block_rams": design.blocks,
+    }

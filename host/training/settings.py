@@ -1,0 +1,123 @@
+"""What a training run is asked to do: every value checked before anything starts."""
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from deep3.compiler.network.layers import MAX_SIZE, Network
+from deep3.errors import Deep3Error
+from deep3.hdl.contract.program import Function, Loss
+
+__all__ = ["ACTIVATIONS", "LOSSES", "SettingsError", "TrainSettings"]
+
+ACTIVATIONS = {"tanh": Function.TANH, "relu": Function.RELU, "sigmoid": Function.SIGMOID}
+LOSSES = {"softmax": Loss.SOFTMAX, "mse": Loss.MSE}
+
+
+class SettingsError(Deep3Error):
+    """A setting of a run out of its range."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """A training run.
+
+    Parameters
+    ----------
+    data
+        Name of a data set, or path of an ``.npz`` file.
+    hidden
+        Neurons of each hidden layer of the global network; none for a single layer.
+    workers
+        As `host.workers.open.parse_workers` takes them.
+    activation, loss
+        Of the hidden layers, and of the output.
+    batch, n_push
+        Samples of a batch; batches that a worker trains before it pushes its change of weights.
+    ratio
+        Share of the hidden neurons that a worker's local network takes.
+    epochs
+        Passes over the training samples, all workers together.
+    rate
+        Learning rate for the mean gradient of a batch.
+    projection
+        Threshold beta of the dictionary projection; None keeps the features.
+    error_threshold
+        Validation error (0 to 1) below which the run ends early; 0 for never.
+    validation_share
+        Share of the training samples set aside for validation.
+    seed
+        Of everything random.
+    deterministic
+        Take updates in turns, so that the run repeats bit for bit.
+    config
+        Path of an engine's configuration; None for the default engine.
+    reference
+        Also train the same network in float32 PyTorch, with the same multiply-adds.
+    runs
+        Folder that run folders are made in.
+    """
+
+    data: str
+    hidden: tuple[int, ...] = (64, 32)
+    workers: tuple[str, ...] = ("cpu:1",)
+    activation: str = "tanh"
+    loss: str = "softmax"
+    batch: int = 32
+    n_push: int = 10
+    ratio: float = 1.0
+    epochs: float = 30.0
+    rate: float = 0.1
+    projection: float | None = None
+    error_threshold: float = 0.0
+    validation_share: float = 0.1
+    seed: int = 1
+    deterministic: bool = False
+    config: str | None = None
+    reference: bool = False
+    runs: str = "runs"
+
+    def __post_init__(self) -> None:
+        for size in self.hidden:
+            _check("hidden", size, 1, MAX_SIZE)
+        if self.activation not in ACTIVATIONS:
+            raise SettingsError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}")
+        if self.loss not in LOSSES:
+            raise SettingsError(f"loss must be one of {', '.join(LOSSES)}, not {self.loss!r}")
+        _check("batch", self.batch, 1, MAX_SIZE)
+        _check("n-push", self.n_push, 1, 100_000)
+        _check_above("ratio", self.ratio, 0, 1)
+        _check_above("epochs", self.epochs, 0, 100_000)
+        _check_above("rate", self.rate, 0, 100)
+        _check("error-threshold", self.error_threshold, 0, 1)
+        _check("validation-share", self.validation_share, 0.01, 0.9)
+        _check("seed", self.seed, 0, (1 << 32) - 1)
+        if self.projection is not None and not 0 < self.projection < 1:
+            raise SettingsError(f"projection must be none or a beta between 0 and 1, not {self.projection!r}")
+
+    def topology(self, inputs: int, classes: int) -> Network:
+        """The global network for samples of ``inputs`` features."""
+        try:
+            return Network.uniform((inputs, *self.hidden, classes), ACTIVATIONS[self.activation], LOSSES[self.loss])
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+
+    def iterations(self, samples: int) -> int:
+        """Pushes in ``epochs`` passes over ``samples`` training samples."""
+        return max(1, round(self.epochs * samples / (self.batch * self.n_push)))
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
+
+
+def _check(name: str, value: float, low: float, high: float) -> None:
+    if not (math.isfinite(value) and low <= value <= high):
+        raise SettingsError(f"{name} must be between {low} and {high}, not {value!r}")
+
+
+def _check_above(name: str, value: float, low: float, high: float) -> None:
+    if not low < value <= high:
+        raise SettingsError(f"{name} must be above {low} and at most {high}, not {value!r}")

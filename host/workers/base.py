@@ -1,0 +1,67 @@
+"""The seam between coordinator and workers: a local network goes in, its trained weights come out."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deep3.errors import Deep3Error
+from deep3.host.global_network.global_network import Weights
+
+__all__ = ["Backend", "BackendError", "Trained"]
+
+
+class BackendError(Deep3Error):
+    """A worker that cannot start, or cannot train what it was given."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a worker returns.
+
+    Attributes
+    ----------
+    difference
+        Trained minus initial weights. A board starts from the initial weights as rounded to Q3.12, and its difference
+        is to those: the coordinator's float weights keep what the rounding dropped.
+    correct
+        Samples that were classified correctly in the forward pass of their own batch.
+    clipped
+        Values that saturated (weights on their way to the worker, results inside an engine); 0 in floating point.
+    engine_cycles
+        Clock cycles of the engine; 0 where there is none.
+    """
+
+    difference: Weights
+    correct: int
+    clipped: int = 0
+    engine_cycles: int = 0
+
+
+class Backend(Protocol):
+    """One worker: a local trainer that lives in one thread at a time."""
+
+    def train(
+        self, weights: Weights, inputs: NDArray[np.int16], labels: NDArray[np.int64], rate: float, seed: int
+    ) -> Trained:
+        """Plain stochastic gradient descent over a sequence of batches.
+
+        Parameters
+        ----------
+        weights
+            Initial weights of the local network, see `host.global_network.global_network.Weights`; not changed.
+        inputs
+            ``batches x batch x features`` Q3.12 words.
+        labels
+            ``batches x batch`` class indices.
+        rate
+            Learning rate on the mean gradient of a batch.
+        seed
+            Of whatever is random in the worker (stochastic rounding); not 0.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back processes, sockets and memory; may be called twice."""
+        ...

@@ -1,0 +1,42 @@
+"""Program memory in the place of the host port's."""
+
+import random
+from collections import deque
+from typing import Any
+
+from deep3.hdl.contract.program import INSTRUCTION_WORDS
+from deep3.hdl.contract.timing import PROGRAM_READ_CYCLES
+
+__all__ = ["ProgramMemory"]
+
+
+class ProgramMemory:
+    """16-bit words behind a read port with a latency of `PROGRAM_READ_CYCLES`.
+
+    Parameters
+    ----------
+    address, word
+        Ports of the unit under test.
+    instructions
+        Slots.
+    rng
+        Of the first contents.
+    """
+
+    def __init__(self, address: Any, word: Any, instructions: int, rng: random.Random) -> None:
+        self.words = [rng.getrandbits(16) for _ in range(instructions * INSTRUCTION_WORDS)]
+        self._address = address
+        self._word = word
+        self._addresses = deque([0] * PROGRAM_READ_CYCLES, PROGRAM_READ_CYCLES)
+
+    def store(self, slot: int, words: list[int]) -> None:
+        """An instruction; nothing may be read meanwhile."""
+        self.words[slot * INSTRUCTION_WORDS : (slot + 1) * INSTRUCTION_WORDS] = words
+
+    def drive(self) -> None:
+        """At the beginning of a cycle."""
+        self._word.value = self.words[self._addresses[0]]
+
+    def sample(self) -> None:
+        """At its end."""
+        self._addresses.append(int(self._address.value))

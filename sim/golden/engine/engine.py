@@ -1,0 +1,210 @@
+"""The whole engine at its host bus, bit for bit (docs/engine.md): memories, programs, runs, counters."""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deep3.compiler.cycles import fetch_wait_cycles, instruction_cycles, loss_wait_cycles
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.program import (
+    COUNTERS,
+    INSTRUCTION_WORDS,
+    Counter,
+    Instruction,
+    Memory,
+    ProgramError,
+    Space,
+    StartParameters,
+    counter_word,
+)
+from deep3.hdl.contract.timing import fetch_cycles
+
+from .execute import Memories, Rate, execute
+from .plan import Plan
+
+__all__ = ["Engine"]
+
+Words = NDArray[np.uint16]
+
+_MASK_32 = 0xFFFFFFFF
+
+
+class Engine:
+    """An engine as its host sees it. A run executes at once, as far as batches are committed.
+
+    Cycle counters are those of the closed form (`compiler.cycles`); BATCH_WAIT and HOST_WAIT, which depend
+    on when the host writes, stay zero.
+
+    Parameters
+    ----------
+    config : EngineConfig
+
+    Attributes
+    ----------
+    memories : Memories
+        Operand and label memories, random words.
+    batches_done : int
+        Batches finished since START.
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        self.memories = Memories(config)
+        self.batches_done = 0
+        self._program = np.zeros(config.max_instructions * INSTRUCTION_WORDS, np.uint16)
+        self._counters = dict.fromkeys(Counter, 0)
+        self._instruction_counters = np.zeros((config.max_instructions, 2), np.int64)
+        self._run: StartParameters | None = None
+        self._plans: list[Plan] = []
+        self._fetch_wait = 0
+        self._committed = 0
+        # Plans of the engine's own configuration, by encoded instruction: programs run many times.
+        self._plan = lru_cache(maxsize=4 * config.max_instructions)(self._decode)
+
+    @property
+    def busy(self) -> bool:
+        """A run is on: it waits for batches to be committed."""
+        return self._run is not None
+
+    def write(self, space: Space, address: int, words: Words) -> None:
+        """Store 16-bit words from ``address`` on.
+
+        Raises
+        ------
+        ValueError
+            When the words leave the space or the space cannot be written.
+        """
+        if space is Space.COUNTER:
+            raise ValueError("space must be one that can be written, not COUNTER")
+        self._check_range(space, address, len(words))
+        end = address + len(words)
+        if space is Space.PROGRAM:
+            self._program[address:end] = words
+        elif space is Space.LABEL:
+            self.memories.labels.numpy()[address:end] = words
+        else:
+            self.memories.operands[Memory(space)].numpy()[address:end] = words.view(np.int16)
+
+    def read(self, space: Space, address: int, count: int) -> Words:
+        """``count`` 16-bit words from ``address`` on.
+
+        Raises
+        ------
+        ValueError
+            When the words leave the space.
+        """
+        self._check_range(space, address, count)
+        end = address + count
+        if space is Space.PROGRAM:
+            return self._program[address:end].copy()
+        if space is Space.COUNTER:
+            return self._counter_words()[address:end]
+        if space is Space.LABEL:
+            return self.memories.labels[address:end].numpy().astype(np.uint16)
+        return self.memories.operands[Memory(space)][address:end].numpy().view(np.uint16).copy()
+
+    def counter(self, counter: Counter) -> int:
+        """Value of one of the global counters."""
+        return self.batches_done if counter is Counter.BATCHES else self._counters[counter]
+
+    def start(self, parameters: StartParameters) -> None:
+        """Begin a run; without effect while one is on.
+
+        Raises
+        ------
+        ProgramError
+            When the parameters name no program, or the program leaves a memory.
+        """
+        if self.busy:
+            return
+        first, count = parameters.first_instruction, parameters.instruction_count
+        if not 1 <= count <= self.config.max_instructions - first:
+            most = self.config.max_instructions - first
+            raise ProgramError(f"instruction_count must be between 1 and {most}, not {count!r}")
+        if parameters.buffers < 1:
+            raise ProgramError(f"buffers must be 1 or more, not {parameters.buffers!r}")
+        encoded = self._program.reshape(-1, INSTRUCTION_WORDS)[first : first + count]
+        self._plans = [self._plan(row.tobytes()) for row in encoded]
+        self._run = parameters
+        self._counters = dict.fromkeys(Counter, 0)
+        # The first fetch begins with START; the random words are seeded meanwhile, for one cycle.
+        self._fetch_wait = fetch_cycles() - 1
+        self._count(Counter.CYCLES, 1)
+        self.batches_done = 0
+        self._committed = 0
+        if parameters.seed:
+            self.memories.random.restart(parameters.seed)
+        self._advance()
+
+    def commit(self, batches: int) -> None:
+        """That many batches more may run."""
+        self._committed += batches
+        self._advance()
+
+    def abort(self) -> None:
+        """End the run."""
+        self._run = None
+
+    def _advance(self) -> None:
+        """Run every batch that may run."""
+        while self._run is not None:
+            if self.batches_done == self._run.batches:
+                self._count(Counter.CYCLES, 1)
+                self._run = None
+            elif not self._run.resident and self._committed <= self.batches_done:
+                return
+            else:
+                self._run_batch_or_end(self._run)
+
+    def _run_batch_or_end(self, run: StartParameters) -> None:
+        try:
+            self._run_batch(run)
+        except ProgramError:
+            self._run = None
+            raise
+
+    def _run_batch(self, run: StartParameters) -> None:
+        buffer = self.batches_done % run.buffers
+        rate = Rate(run.rate_mantissa, run.rate_shift)
+        for slot, plan in enumerate(self._plans, run.first_instruction):
+            outcome = execute(plan, self.memories, buffer * run.buffer_words, buffer * run.label_words, rate)
+            cycles = instruction_cycles(plan.instruction, self.config)
+            # A slot keeps its counts until a run executes it again.
+            before = self._instruction_counters[slot] if self.batches_done else 0
+            self._instruction_counters[slot] = before + np.array([cycles, outcome.saturations])
+            self._count(Counter.CYCLES, self._fetch_wait + cycles)
+            self._count(Counter.FETCH_WAIT, self._fetch_wait)
+            self._count(Counter.LOSS_WAIT, loss_wait_cycles(plan.instruction, self.config))
+            self._count(Counter.CORRECT, outcome.correct)
+            self._fetch_wait = fetch_wait_cycles(plan.instruction, self.config)
+        self.batches_done += 1
+
+    def _count(self, counter: Counter, amount: int) -> None:
+        self._counters[counter] = self._counters[counter] + amount & _MASK_32
+
+    def _decode(self, encoded: bytes) -> Plan:
+        words = np.frombuffer(encoded, np.uint16).tolist()
+        return Plan(Instruction.decode(words), self.config)
+
+    def _counter_words(self) -> Words:
+        totals = np.zeros(COUNTERS, np.uint32)
+        for counter in Counter:
+            totals[counter] = self.counter(counter)
+        counts = np.concatenate([totals, self._instruction_counters.astype(np.uint32).ravel()])
+        return counts.astype("<u4").view("<u2").astype(np.uint16)
+
+    def _check_range(self, space: Space, address: int, count: int) -> None:
+        words = self._space_words(space)
+        if address < 0 or count < 0 or address + count > words:
+            last = address + count - 1
+            raise ValueError(f"words of {space.name} must be between 0 and {words - 1}, not {address}..{last}")
+
+    def _space_words(self, space: Space) -> int:
+        if space is Space.PROGRAM:
+            return len(self._program)
+        if space is Space.COUNTER:
+            return counter_word(self.config.max_instructions)
+        if space is Space.LABEL:
+            return len(self.memories.labels)
+        return len(self.memories.operands[Memory(space)])

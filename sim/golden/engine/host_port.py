@@ -1,0 +1,35 @@
+"""Label and program memories behind the host's door."""
+
+import numpy as np
+
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.program import INSTRUCTION_WORDS, Space
+
+__all__ = ["HostPort"]
+
+
+class HostPort:
+    """Twin of `hdl.engine.host_port.HostPort`, without its latency: the spaces that it keeps itself.
+
+    Attributes
+    ----------
+    spaces : dict of `Space` to int64 [words]
+        Unsigned words; addresses beyond the end wrap.
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.spaces = {
+            Space.LABEL: np.zeros(config.label_words, np.int64),
+            Space.PROGRAM: np.zeros(config.max_instructions * INSTRUCTION_WORDS, np.int64),
+        }
+
+    def write(self, space: Space, address: int, word: int) -> None:
+        """Store a word; the counters do not take any."""
+        if space in self.spaces:
+            words = self.spaces[space]
+            words[address % len(words)] = word
+
+    def read(self, space: Space, address: int) -> int:
+        """A word of the label or program memory."""
+        words = self.spaces[space]
+        return int(words[address % len(words)])

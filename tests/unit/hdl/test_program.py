@@ -1,0 +1,97 @@
+"""`hdl.contract.program`: what is encoded is decoded, what does not fit is refused."""
+
+import pytest
+from amaranth.lib.data import Const
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deep3.hdl.cells.layouts import instruction_layout, start_layout
+from deep3.hdl.contract.program import (
+    ADDRESS_BITS,
+    INSTRUCTION_WORDS,
+    Format,
+    Function,
+    Instruction,
+    Loss,
+    Memory,
+    Mode,
+    ProgramError,
+    StartParameters,
+    Walk,
+    counter_word,
+)
+
+strides = st.integers(-(1 << (ADDRESS_BITS - 1)), (1 << (ADDRESS_BITS - 1)) - 1)
+counts = st.integers(1, 2047)
+
+
+def walks(reduction: bool) -> st.SearchStrategy[Walk]:
+    return st.builds(
+        Walk, base=st.integers(0, (1 << ADDRESS_BITS) - 1), inner=strides,
+        reduction=strides if reduction else st.just(0), outer=strides,
+        lane_step=st.integers(0, (1 << 14) - 1), buffered=st.booleans(),
+    )  # fmt: skip
+
+
+instructions = st.builds(
+    Instruction, mode=st.sampled_from(Mode), time_count=counts, reduction_count=counts, outer_count=counts,
+    tile_cycles=counts, tile_width=st.integers(1, 16), last_reduction_width=st.integers(1, 16),
+    last_outer_width=st.integers(1, 16), stream=walks(True), load=walks(True), stream_memory=st.sampled_from(Memory),
+    load_memory=st.sampled_from(Memory), out=walks(False), output_memory=st.sampled_from(Memory), aux=walks(False),
+    aux_memory=st.sampled_from(Memory), loss_out=walks(False), loss=st.sampled_from(Loss),
+    format=st.sampled_from(Format), function=st.sampled_from(Function), label_base=st.integers(0, (1 << 14) - 1),
+)  # fmt: skip
+starts = st.builds(
+    StartParameters, first_instruction=st.integers(0, 255), instruction_count=st.integers(0, 255),
+    batches=st.integers(0, (1 << 32) - 1), buffers=st.integers(0, 8191),
+    buffer_words=st.integers(0, (1 << ADDRESS_BITS) - 1), label_words=st.integers(0, (1 << 14) - 1),
+    resident=st.booleans(), rate_mantissa=st.integers(0, 65535), rate_shift=st.integers(0, 3),
+    seed=st.integers(0, (1 << 32) - 1),
+)  # fmt: skip
+
+
+@given(instructions)
+def test_an_instruction_survives_encoding(instruction: Instruction) -> None:
+    words = instruction.encode()
+    assert len(words) == INSTRUCTION_WORDS
+    assert Instruction.decode(words) == instruction
+
+
+@given(instructions)
+def test_the_gateware_layout_reads_what_was_encoded(instruction: Instruction) -> None:
+    layout = instruction_layout()
+    bits = sum(word << (16 * index) for index, word in enumerate(instruction.encode()))
+    fields = Const(layout, bits & ((1 << layout.size) - 1))
+    assert layout.size <= 16 * INSTRUCTION_WORDS
+    assert fields.time_count == instruction.time_count
+    assert fields.label_base == instruction.label_base
+    assert fields.load_base == instruction.load.base
+    jump = instruction.load.reduction - (instruction.tile_width - 1) * instruction.load.inner
+    assert fields.load_reduction == jump % (1 << ADDRESS_BITS)
+
+
+@given(starts)
+def test_start_parameters_survive_encoding(start: StartParameters) -> None:
+    payload = start.encode()
+    assert len(payload) == 24
+    assert start_layout().size <= 8 * 24
+    assert StartParameters.decode(payload) == start
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batches": -1}, "batches must be between 0 and 4294967295, not -1"),
+        ({"rate_shift": 4}, "rate_shift must be between 0 and 3, not 4"),
+        ({"rate_mantissa": 65536}, "rate_mantissa must be between 0 and 65535, not 65536"),
+    ],
+)
+def test_start_values_that_do_not_fit_are_named(changes: dict[str, int], message: str) -> None:
+    with pytest.raises(ProgramError) as caught:
+        StartParameters(**{"first_instruction": 0, "instruction_count": 1, "batches": 1, **changes}).encode()
+    assert str(caught.value) == message
+
+
+def test_counter_words_do_not_overlap() -> None:
+    words = [counter_word(index, saturations) for index in range(64) for saturations in (False, True)]
+    assert words == list(range(16, 16 + 2 * 128, 2))

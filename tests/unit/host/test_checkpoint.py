@@ -1,0 +1,67 @@
+"""Checkpoints come back as they were, and replace each other whole."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deep3.compiler.network.layers import Network
+from deep3.hdl.contract.program import Function, Loss
+from deep3.host.global_network.global_network import GlobalNetwork
+from deep3.host.projection.dictionary import fit_projection
+from deep3.host.training.checkpoint import Checkpoint, CheckpointError
+
+
+def make(seed: int, beta: float | None = 0.4) -> Checkpoint:
+    x = np.random.default_rng(seed).normal(size=(60, 7)).astype(np.float32)
+    projection = fit_projection(x, beta)
+    topology = Network.uniform((projection.outputs, 8, 3), Function.SIGMOID, Loss.MSE)
+    return Checkpoint(GlobalNetwork.initialise(topology, 0.5, seed), projection, "digits", seed)
+
+
+@pytest.mark.parametrize("beta", [None, 0.4])
+def test_a_checkpoint_comes_back(tmp_path: Path, beta: float | None) -> None:
+    path, saved = tmp_path / "c.npz", make(1, beta)
+    saved.save(path)
+    loaded = Checkpoint.load(path)
+    x = np.random.default_rng(2).normal(size=(5, 7)).astype(np.float32)
+    before = saved.network.outputs(saved.projection.transform(x))
+    assert np.array_equal(loaded.network.outputs(loaded.projection.transform(x)), before)
+    assert loaded.network.topology == saved.network.topology
+    assert (loaded.data, loaded.iteration, loaded.network.ratio) == ("digits", 1, 0.5)
+
+
+def test_saving_replaces_the_file_and_leaves_no_other(tmp_path: Path) -> None:
+    for iteration in (1, 2):
+        make(iteration).save(tmp_path / "c.npz")
+    assert Checkpoint.load(tmp_path / "c.npz").iteration == 2
+    assert [entry.name for entry in tmp_path.iterdir()] == ["c.npz"]
+
+
+def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(1).save(tmp_path / "c.npz")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        make(2).save(tmp_path / "c.npz")
+    assert Checkpoint.load(tmp_path / "c.npz").iteration == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["c.npz"]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"X": [1]}, "not a checkpoint of deep3"),
+        ({"version": 99}, "version must be 1, not 99; train again"),
+        ({"version": 1}, "damaged checkpoint: 'functions'"),
+    ],
+)
+def test_other_files_are_refused(tmp_path: Path, arrays: dict[str, object], message: str) -> None:
+    path = tmp_path / "c.npz"
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+    with pytest.raises(CheckpointError) as caught:
+        Checkpoint.load(path)
+    assert str(caught.value) == f"{path}: {message}"

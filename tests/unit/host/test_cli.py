@@ -1,0 +1,187 @@
+"""The command line: refusals in one line, exit codes, one JSON object."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deep3.host.cli import COMMANDS, main, make_parser
+from deep3.host.training import run as training
+
+ENGINE = "[engine]\nrows = 4\ncolumns = 4\n"
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Exit status and message of a command that must fail without a word on stdout."""
+    try:
+        status = main(arguments)
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1, err
+    return status, err.rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "deep3: the following arguments are required: COMMAND (see deep3 --help)"),
+        (["train"], "deep3 train: the following arguments are required: DATA (see deep3 train --help)"),
+        (
+            ["train", "digits", "--batch", "many"],
+            "deep3 train: argument --batch: invalid int value: 'many' (see deep3 train --help)",
+        ),
+        (
+            ["train", "digits", "--hidden", "8;4"],
+            "deep3 train: argument --hidden: must be integers separated by commas, not '8;4' (see deep3 train --help)",
+        ),
+        (
+            ["train", "digits", "--projection", "some"],
+            "deep3 train: argument --projection: must be none or a number between 0 and 1, not 'some' "
+            "(see deep3 train --help)",
+        ),
+    ],
+)
+def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    assert refused(capsys, *arguments) == (2, message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--batch", "0"], "batch must be between 1 and 4093, not 0"),
+        (["--n-push", "0"], "n-push must be between 1 and 100000, not 0"),
+        (["--hidden", "0"], "hidden must be between 1 and 4093, not 0"),
+        (["--ratio", "0"], "ratio must be above 0 and at most 1, not 0.0"),
+        (["--ratio", "nan"], "ratio must be above 0 and at most 1, not nan"),
+        (["--epochs", "0"], "epochs must be above 0 and at most 100000, not 0.0"),
+        (["--rate", "-1"], "rate must be above 0 and at most 100, not -1.0"),
+        (["--seed", "-1"], "seed must be between 0 and 4294967295, not -1"),
+        (["--error-threshold", "2"], "error-threshold must be between 0 and 1, not 2.0"),
+        (["--validation-share", "0"], "validation-share must be between 0.01 and 0.9, not 0.0"),
+        (["--projection", "1.5"], "projection must be none or a beta between 0 and 1, not 1.5"),
+        (
+            ["--worker", "tpu"],
+            "worker must be one of cpu, cuda, golden, virtual, board:HOST[:PORT] or serial:PORT[:BAUD], not 'tpu'",
+        ),
+        (["--config", "/none.toml"], "/none.toml: cannot read the configuration: No such file or directory"),
+    ],
+)
+def test_settings_out_of_range(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    assert refused(capsys, "train", "digits", *arguments) == (1, f"deep3: {message}")
+
+
+def test_an_unknown_data_set(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refused(capsys, "train", "irises") == (
+        1,
+        "deep3: data set must be one of digits, isolet, mnist, a path that ends in .npz, "
+        "or the name of a file in $DEEP3_DATA, not 'irises'",
+    )
+
+
+def test_a_run_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refused(capsys, "predict", "runs/none") == (
+        1,
+        "deep3: runs/none: no such run; name a run folder or a checkpoint.npz",
+    )
+
+
+def test_a_run_folder_that_cannot_be_made(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    status, message = refused(capsys, "train", "digits", "--runs", str(tmp_path / "file"))
+    assert status == 1
+    assert message.endswith(": Not a directory")
+
+
+@pytest.mark.parametrize("command", ["generate", "board"])
+def test_a_configuration_with_a_bad_value(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str
+) -> None:
+    config = tmp_path / "engine.toml"
+    config.write_text("[engine]\nrows = 99\n")
+    arguments = ["-o", str(tmp_path / "engine.v")] if command == "generate" else []
+    assert refused(capsys, command, str(config), *arguments) == (
+        1,
+        f"deep3: {config}: rows must be between 2 and 16, not 99",
+    )
+    assert not (tmp_path / "engine.v").exists()
+
+
+def test_an_address_that_is_none(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    config = tmp_path / "engine.toml"
+    config.write_text(ENGINE)
+    assert refused(capsys, "board", str(config), "--listen", "nowhere") == (
+        1,
+        "deep3: address must be HOST:PORT with a port between 0 and 65535, not 'nowhere'",
+    )
+
+
+def test_an_interrupt_is_no_traceback(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train", interrupt)
+    assert refused(capsys, "train", "digits") == (130, "deep3: interrupted")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_help_shows_an_example_that_parses(capsys: pytest.CaptureFixture[str], command: object) -> None:
+    name, example = command.name, command.example  # type: ignore[attr-defined]
+    with pytest.raises(SystemExit) as stop:
+        main([name, "--help"])
+    assert stop.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"example: {example}" in shown
+    assert make_parser().parse_args(example.split()[1:]).selected is command
+
+
+def test_the_commands_of_the_readme_parse() -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    examples = re.findall(r"`deep3 ([a-z]+ [^`]+)`", readme)
+    assert {example.split()[0] for example in examples} >= {"train", "predict", "generate", "board"}
+    for example in examples:
+        assert make_parser().parse_args(example.split()).selected.name == example.split()[0]
+
+
+def test_train_then_predict_with_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = ["train", "digits", "--hidden", "12", "--worker", "cpu:1", "--epochs", "4", "--reference", "--json"]
+    assert main([*arguments, "--runs", str(tmp_path)]) == 0
+    report = json.loads(capsys.readouterr().out)
+    folder = Path(report["run"])
+    assert {"settings.json", "engine.toml", "metrics.jsonl", "checkpoint.npz", "plot.png", "tensorboard"} <= {
+        entry.name for entry in folder.iterdir()
+    }
+    assert report["joint"]["test_accuracy"] > 0.8
+    assert report["joint"] | {"seconds": 0} == report["reference"] | {"seconds": 0}
+    assert main(["predict", str(folder), "--json", "-o", str(tmp_path / "classes")]) == 0
+    prediction = json.loads(capsys.readouterr().out)
+    assert prediction["accuracy"] == report["joint"]["test_accuracy"]
+    assert len((tmp_path / "classes").read_text().splitlines()) == prediction["samples"] == 359
+
+
+def test_predict_a_file_without_labels(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 2, 200)
+    x = rng.normal(size=(200, 5)) + 4 * y[:, None]
+    np.savez(tmp_path / "two.npz", X=x, y=y)
+    np.savez(tmp_path / "new.npz", X=x[:50])
+    arguments = ["train", str(tmp_path / "two.npz"), "--hidden", "4", "--epochs", "20", "--rate", "0.3"]
+    assert main([*arguments, "--batch", "8", "--json", "--runs", str(tmp_path)]) == 0
+    run = json.loads(capsys.readouterr().out)["run"]
+    classes = tmp_path / "classes"
+    assert main(["predict", run, "--data", str(tmp_path / "new.npz"), "-o", str(classes), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] is None
+    found = np.array([int(line) for line in classes.read_text().split()])
+    assert (found == y[:50]).mean() > 0.95
+
+
+def test_a_report_in_words(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = ["--hidden", "12", "--worker", "golden", "--worker", "cpu", "--epochs", "1", "--deterministic"]
+    assert main(["train", "digits", *arguments, "--runs", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("joint run (golden-1, cpu-1): test accuracy ")
+    assert " engine cycles" in out
+    assert f"run folder: {tmp_path}/digits-" in out

@@ -1,0 +1,187 @@
+"""Algorithm 1 with workers made for the test: ones that fail, ones that answer in a known way."""
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deep3.compiler.network.layers import Network
+from deep3.hdl.contract.fixed_point import from_q3_12, to_q3_12
+from deep3.host.global_network.global_network import Evaluation, GlobalNetwork, Weights
+from deep3.host.link.errors import LinkError
+from deep3.host.training.coordinator import BatchStream, Coordinator, CoordinatorError, Schedule, TrainingSet
+from deep3.host.workers.base import Trained
+from deep3.host.workers.pytorch import PytorchBackend
+from deep3.host.workers.tasks import Update
+
+SIZES = (4, 8, 3)
+
+
+class Log:
+    """An observer that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.updates: list[Update] = []
+        self.evaluations: list[tuple[int, float]] = []
+        self.losses: list[tuple[int, str]] = []
+        self.someone_lost = threading.Event()
+        self.multiply_adds = 0
+
+    def updated(self, iteration: int, update: Update, multiply_adds_total: int, seconds: float) -> None:
+        self.updates.append(update)
+        assert iteration == len(self.updates)
+        self.multiply_adds = multiply_adds_total
+
+    def evaluated(
+        self, iteration: int, network: GlobalNetwork, validation: Evaluation, multiply_adds_total: int, seconds: float
+    ) -> None:
+        self.evaluations.append((iteration, validation.accuracy))
+
+    def lost(self, worker: int, error: Exception) -> None:
+        self.losses.append((worker, str(error)))
+        self.someone_lost.set()
+
+
+class Adder:
+    """Returns a change of one step everywhere; dies after ``lives`` pushes, and waits before its fourth push for the
+    event ``patient``, where these are given."""
+
+    def __init__(
+        self, lives: int | None = None, error: Exception | None = None, patient: threading.Event | None = None
+    ) -> None:
+        self.pushes = 0
+        self._patient = patient
+        self._lives = lives
+        self._error = error or LinkError("board 10.0.0.9:4660 does not answer")
+
+    def train(
+        self, weights: Weights, inputs: np.ndarray, labels: np.ndarray, rate: float, seed: int
+    ) -> Trained:
+        if self._lives is not None and self.pushes >= self._lives:
+            raise self._error
+        if self._patient is not None and self.pushes == 3:
+            assert self._patient.wait(timeout=60)
+        self.pushes += 1
+        return Trained([np.full_like(matrix, 2.0**-12) for matrix in weights], correct=0)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def training_set(samples: int = 120) -> TrainingSet:
+    """Classes that a small network can tell apart."""
+    rng = np.random.default_rng(7)
+    labels = np.arange(samples) % 3
+    centres = rng.normal(size=(3, 4))
+    inputs = to_q3_12(centres[labels] + 0.2 * rng.normal(size=(samples, 4)), "inputs")
+    return TrainingSet(inputs, labels, from_q3_12(inputs[:30]).astype(np.float32), labels[:30])
+
+
+def schedule(**changes: object) -> Schedule:
+    values = {
+        "batch": 6,
+        "n_push": 2,
+        "iterations": 12,
+        "rate": 0.2,
+        "error_threshold": 0.0,
+        "evaluate_every": 4,
+        "seed": 3,
+        "deterministic": False,
+    }
+    return Schedule(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def network(ratio: float = 1.0) -> GlobalNetwork:
+    return GlobalNetwork.initialise(Network.uniform(SIZES), ratio, 1)
+
+
+def run(backends: list[object], ratio: float = 1.0, **changes: object) -> tuple[GlobalNetwork, Log]:
+    trained, log = network(ratio), Log()
+    Coordinator(trained, training_set(), backends, schedule(**changes), log).run()  # type: ignore[arg-type]
+    return trained, log
+
+
+@settings(max_examples=15)
+@given(st.integers(1, 4), st.sampled_from([0.25, 0.5, 1.0]), st.booleans())
+def test_every_push_is_added_exactly_once(workers: int, ratio: float, deterministic: bool) -> None:
+    trained, log = run([Adder() for _ in range(workers)], ratio, deterministic=deterministic)
+    local_parameters = network(ratio).local_topology().parameters
+    added = sum((new - old).sum() for new, old in zip(trained.weights, network(ratio).weights, strict=True))
+    assert len(log.updates) == 12
+    assert added == pytest.approx(12 * local_parameters * 2.0**-12, rel=1e-9)
+
+
+def test_a_worker_that_dies_is_reported_and_the_others_go_on() -> None:
+    log = Log()
+    survivor, mortal = Adder(patient=log.someone_lost), Adder(lives=2)
+    Coordinator(network(), training_set(), [survivor, mortal], schedule(), log).run()
+    assert log.losses == [(1, "board 10.0.0.9:4660 does not answer")]
+    assert len(log.updates) == 12
+    assert sum(update.worker == 1 for update in log.updates) == 2
+    assert log.evaluations[-1][0] == 12
+
+
+def test_a_worker_that_dies_in_a_deterministic_run() -> None:
+    _, log = run([Adder(), Adder(lives=1), Adder()], deterministic=True)
+    assert [update.worker for update in log.updates] == [0, 1, 2, 0, 2, 0, 2, 0, 2, 0, 2, 0]
+
+
+def test_without_workers_the_run_fails_and_keeps_what_was_added() -> None:
+    trained, log = network(), Log()
+    coordinator = Coordinator(trained, training_set(), [Adder(lives=3)], schedule(), log)
+    with pytest.raises(CoordinatorError) as caught:
+        coordinator.run()
+    assert str(caught.value) == (
+        "no worker is left after 3 updates; the last said: board 10.0.0.9:4660 does not answer"
+    )
+    assert np.allclose(trained.weights[0] - network().weights[0], 3 * 2.0**-12)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("send-", "receive-"))]
+
+
+def test_a_mistake_in_a_worker_is_not_taken_for_its_loss() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run([Adder(), Adder(lives=0, error=ZeroDivisionError("a mistake"))])
+
+
+def test_one_worker_learns_and_repeats_bit_for_bit() -> None:
+    runs = [run([PytorchBackend(Network.uniform(SIZES))], iterations=30) for _ in range(2)]
+    (first, log), (second, _) = runs
+    assert all(np.array_equal(a, b) for a, b in zip(first.weights, second.weights, strict=True))
+    assert log.evaluations[0][1] < 0.9
+    assert log.evaluations[-1][1] > 0.95
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1.0])
+def test_several_workers_repeat_when_they_take_turns(ratio: float) -> None:
+    local = network(ratio).local_topology()
+    runs = [run([PytorchBackend(local) for _ in range(3)], ratio, deterministic=True)[0] for _ in range(2)]
+    assert all(np.array_equal(a, b) for a, b in zip(runs[0].weights, runs[1].weights, strict=True))
+
+
+def test_the_seed_changes_the_run() -> None:
+    first, second = (run([PytorchBackend(Network.uniform(SIZES))], seed=seed)[0] for seed in (1, 2))
+    assert not np.array_equal(first.weights[0], second.weights[0])
+
+
+def test_the_run_ends_when_the_error_is_small_enough() -> None:
+    _, log = run([PytorchBackend(Network.uniform(SIZES))], iterations=500, error_threshold=0.2, evaluate_every=1)
+    assert 1 - log.evaluations[-1][1] < 0.2
+    assert all(1 - accuracy >= 0.2 for _, accuracy in log.evaluations[:-1])
+    assert len(log.updates) < 500
+
+
+def test_multiply_adds_are_those_of_the_local_networks() -> None:
+    _, log = run([Adder()], ratio=0.5)
+    assert log.multiply_adds == 12 * 2 * 6 * (2 * (4 * 4 + 4 * 3) + 4 * 3)
+
+
+@given(st.integers(1, 50), st.lists(st.tuples(st.integers(1, 4), st.integers(1, 20)), min_size=1, max_size=6))
+def test_a_stream_walks_every_sample_once_an_epoch(samples: int, takes: list[tuple[int, int]]) -> None:
+    stream = BatchStream(samples, [1, 2])
+    rows = np.concatenate([stream.take(*take).ravel() for take in takes])
+    for start in range(0, len(rows) - samples + 1, samples):
+        assert sorted(rows[start : start + samples].tolist()) == list(range(samples))
+    tail = rows[len(rows) // samples * samples :]
+    assert len(set(tail.tolist())) == len(tail)

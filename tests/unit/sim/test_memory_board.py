@@ -1,0 +1,85 @@
+"""The board that the host's speed is measured against: what it keeps, counts and answers."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.program import Space
+from deep3.hdl.contract.protocol import MAX_PAYLOAD_WORDS, Ack, Packet, Type, parse_packet
+from deep3.host.link.session import Session
+from deep3.host.link.udp import UdpTransport
+from deep3.host.measure.link import CASES, bench_host
+from deep3.sim.board.memory_board import Fates, MemoryBoard
+from deep3.sim.board.server import listen
+
+CONFIG = EngineConfig()
+BAD = (0.1, 0.05)
+
+
+@contextmanager
+def memory_board(loss: float = 0.0, disorder: float = 0.0) -> Iterator[tuple[MemoryBoard, int]]:
+    stopped = threading.Event()
+    with listen("127.0.0.1", 0) as bound:
+        board = MemoryBoard(bound, CONFIG, Fates(loss, disorder, 1), Fates(loss, disorder, 2))
+        thread = threading.Thread(target=board.serve, args=(stopped.is_set,), daemon=True)
+        thread.start()
+        try:
+            yield board, bound.getsockname()[1]
+        finally:
+            stopped.set()
+            thread.join()
+
+
+@pytest.mark.parametrize("network", [(0.0, 0.0), BAD], ids=["clean", "bad"])
+def test_every_word_is_kept_and_every_packet_taken_once(network: tuple[float, float]) -> None:
+    words = np.random.default_rng(3).integers(0, 1 << 16, 200 * MAX_PAYLOAD_WORDS + 5, np.uint16)
+    with memory_board(*network) as (board, port), Session(UdpTransport("127.0.0.1", port), CONFIG.digest) as session:
+        session.write(Space.WEIGHT, 7, words)
+        session.write(Space.ERROR, 0, words[:9])
+        assert (session.read(Space.WEIGHT, 7, len(words)) == words).all()
+        assert (board.memory[Space.WEIGHT, 7 : 7 + len(words)] == words).all()
+        assert board.memory[Space.ERROR, :10].tolist() == [*words[:9].tolist(), 0]
+        assert board.counts["accepted"] == 202
+        assert (board.counts["repeated"] > 0) == (network == BAD)
+
+
+def test_damaged_and_foreign_packets_are_counted_and_a_repeat_is_only_answered() -> None:
+    with memory_board() as (board, port), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as host:
+        host.settimeout(5)
+        host.connect(("127.0.0.1", port))
+        host.send(Packet(Type.HELLO, 9, 1, 0).pack())
+        assert parse_packet(host.recv(2048)).type == Type.WELCOME
+        write = Packet(Type.WRITE, 9, 1, 3, b"abcd").pack()
+        for packet in (b"x", write[:-1] + b"!", Packet(Type.WRITE, 8, 0, 0, b"ab").pack(), write, write):
+            host.send(packet)
+        for _ in range(2):
+            answer = parse_packet(host.recv(2048))
+            assert (answer.type, answer.sequence, Ack.parse(answer.payload).bitmap) == (Type.ACK, 0, 1)
+        assert board.counts == {"damaged": 2, "foreign": 1, "accepted": 1, "repeated": 1}
+        assert board.memory[0, 3:5].tobytes() == b"abcd"
+
+
+def test_fates_come_as_often_as_asked_and_the_seed_decides() -> None:
+    fates, again = Fates(0.1, 0.05, 4), Fates(0.1, 0.05, 4)
+    drawn = [fates.next() for _ in range(10_000)]
+    assert drawn == [again.next() for _ in range(10_000)]
+    assert [800 < drawn.count(fate) < 1200 for fate in range(4)] == [False, True, False, False]
+    assert 400 < drawn.count(2) < 600
+    assert 400 < drawn.count(3) < 600
+    for values in ((0.5, 0.0), (0.0, -0.1), (float("nan"), 0.0)):
+        with pytest.raises(ValueError, match=r"^(loss|disorder) must be between 0 and 0\.3, not "):
+            Fates(*values)
+
+
+def test_the_bench_verifies_what_it_measures() -> None:
+    cases = list(bench_host(seconds_a_round=0.01, rounds=1))
+    assert [case.name for case in cases] == list(CASES)
+    for case in cases:
+        assert case.writes > 0
+        assert case.best_gbps > 0
+        assert (case.repeated > 0) >= (case.loss > 0)
