@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deep3.compiler.network.layers import MAX_SIZE, Network
+from deep3.compiler.network.layers import MAX_SIZE
+from deep3.compiler.network.network import Network
 from deep3.errors import Deep3Error
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Memory
@@ -95,7 +96,7 @@ class Layout:
             if type(value) is not int or not 1 <= value <= most:
                 raise ValueError(f"{name} must be an integer between 1 and {most}, not {value!r}")
         config, network = self.config, self.network
-        _check("layers", network.layers, config.max_layers, "layers (max_layers)")
+        _check("layers", len(network.layers), config.max_layers, "layers (max_layers)")
         if config.loss_unit:
             _check("classes", network.classes, config.max_classes, "classes (max_classes)")
             _check("classes", network.classes, config.accumulator_words, "sums (accumulator_words)")
@@ -185,8 +186,8 @@ class Layout:
         ValueError
             When a layer is missing or has another shape or type.
         """
-        if len(parameters) != self.network.layers:
-            raise ValueError(f"parameters must hold {self.network.layers} layers, not {len(parameters)}")
+        if len(parameters) != len(self.network.layers):
+            raise ValueError(f"parameters must hold {len(self.network.layers)} layers, not {len(parameters)}")
         image = np.zeros(self.weights[-1].end, np.int16)
         for index, (matrix, (weights, bias)) in enumerate(zip(self.weights, parameters, strict=True)):
             for name, array, shape in (

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Format, Instruction, Loss, Mode, StartParameters
 
@@ -106,7 +106,7 @@ def lower(network: Network, config: EngineConfig, batch: int, buffers: int = 2) 
         When the network does not fit the engine.
     """
     layout = Layout(network, config, batch, buffers)
-    hidden = [_forward(layout, layer) for layer in range(network.layers - 1)]
+    hidden = [_forward(layout, layer) for layer in range(len(network.layers) - 1)]
     training: list[Product] = []
     classify: list[Product] = []
     if config.loss_unit:
@@ -158,7 +158,7 @@ def _forward(layout: Layout, layer: int) -> Product:
 
 
 def _last_forward(layout: Layout, loss: Loss) -> Product:
-    product = _forward(layout, layout.network.layers - 1)
+    product = _forward(layout, len(layout.network.layers) - 1)
     format = Format.Q3_12 if layout.network.loss is Loss.MSE else Format.Q7_8
     if loss is Loss.NONE:
         return replace(product, format=format)
@@ -168,7 +168,7 @@ def _last_forward(layout: Layout, loss: Loss) -> Product:
 
 def _learn(layout: Layout) -> list[Product]:
     products: list[Product] = []
-    for layer in reversed(range(layout.network.layers)):
+    for layer in reversed(range(len(layout.network.layers))):
         weights, errors = layout.weights[layer], layout.errors[layer]
         if layer:
             products.append(Product(

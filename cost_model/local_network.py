@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from deep3.compiler.layout import pitch_words
 from deep3.compiler.network.layers import MAX_SIZE
+from deep3.compiler.network.network import training_multiply_adds
 
 __all__ = ["FEWEST_FEATURES", "GlobalNetwork", "LocalNetwork", "chain", "largest", "operand_words"]
 
@@ -32,7 +33,7 @@ class GlobalNetwork:
     @property
     def macs(self) -> int:
         """Multiply-adds of one sample, forward, backward and gradient; errors stop before the input."""
-        return training_macs(self.sizes)
+        return training_multiply_adds(self.sizes)
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,6 @@ class LocalNetwork:
     def edges(self) -> int:
         """Weights, biases not counted."""
         return sum(inner * outer for inner, outer in pairwise(self.sizes))
-
-
-def training_macs(sizes: tuple[int, ...]) -> int:
-    """Multiply-adds of one sample: FORWARD and UPDATE of every layer, BACKWARD of all but the first."""
-    edges = [inner * outer for inner, outer in pairwise(sizes)]
-    return 3 * sum(edges) - edges[0]
 
 
 def chain(network: GlobalNetwork) -> list[LocalNetwork]:

@@ -7,7 +7,8 @@ from functools import cached_property
 
 from deep3.compiler.layout import DoesNotFit
 from deep3.compiler.lowering import lower
-from deep3.compiler.network.layers import MAX_SIZE, Network
+from deep3.compiler.network.layers import MAX_SIZE
+from deep3.compiler.network.network import Network
 from deep3.errors import Deep3Error
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Loss

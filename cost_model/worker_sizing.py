@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+from deep3.compiler.network.network import training_multiply_adds
+
 from .costs import LocalCosts, iteration_seconds, local_costs
 from .local_network import LocalNetwork, chain, largest
 from .profile import Profile
@@ -49,9 +51,7 @@ class WorkerDesign:
 
 def training_share(task: Task, local: LocalNetwork) -> float:
     """Local batches whose multiply-adds are those of one epoch of the global network."""
-    edges = local.edges
-    per_sample = 3 * edges - local.sizes[0] * local.sizes[1]
-    return task.network.macs * task.samples / (per_sample * task.batch)
+    return task.network.macs * task.samples / (training_multiply_adds(local.sizes) * task.batch)
 
 
 def size_workers(task: Task, profile: Profile) -> WorkerDesign:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from deep3.compiler.layout import DoesNotFit
 from deep3.compiler.lowering import Lowered, lower, quantise_rate
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Function, Loss
 
@@ -98,7 +98,7 @@ def _random_network(rng: random.Random, config: EngineConfig) -> Network:
     hidden = [rng.choice((1, rng.randint(1, 40))) for _ in range(rng.randint(0, 3))]
     sizes = (rng.choice((1, rng.randint(1, 60))), *hidden, rng.randint(2, config.max_classes))
     functions = (*(rng.choice(list(Function)) for _ in hidden), Function.IDENTITY)
-    return Network(sizes, functions, rng.choice((Loss.SOFTMAX, Loss.SOFTMAX, Loss.MSE)))
+    return Network.dense(sizes, functions, rng.choice((Loss.SOFTMAX, Loss.SOFTMAX, Loss.MSE)))
 
 
 def _words(values: np.random.Generator, shape: tuple[int, ...], scale: float) -> NDArray[np.int16]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deep3.compiler.lowering import Orientation, Phase
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Function, Loss, Mode
 
@@ -123,7 +123,7 @@ class Dense:
         """Activations of the inputs and of every layer, each [samples, features]."""
         values = [samples]
         for layer, function in enumerate(self.network.functions):
-            logits = layer == self.network.layers - 1 and self.network.loss is Loss.SOFTMAX
+            logits = layer == len(self.network.layers) - 1 and self.network.loss is Loss.SOFTMAX
             biased = np.concatenate([values[-1], np.full((len(samples), 1), 4096)], axis=1)
             sums = biased @ self.weights[layer].T
             values.append(self._lanes(sums, lambda s, b, o, f=function, q=logits: self._forward(s, f, q)))

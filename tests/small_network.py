@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deep3.compiler.lowering import lower
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 
 __all__ = ["BATCH", "BUFFERS", "CONFIG", "LOWERED", "NETWORK", "labels", "samples", "weights"]

@@ -7,9 +7,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network import reference
+from deep3.compiler.network.network import Network, training_multiply_adds
 from deep3.errors import Deep3Error
-from deep3.hdl.contract.program import Function, Loss
 
 __all__ = [
     "Evaluation", "GlobalNetwork", "NetworkError", "Sample", "Weights", "draw_sample", "learning_rate", "local_sizes",
@@ -64,9 +64,8 @@ def learning_rate(base: float, ratio: float, progress: float) -> float:
 
 
 def multiply_adds(sizes: tuple[int, ...], batch: int) -> int:
-    """Multiply-adds of a training batch: forward and weight gradient of every layer, backward of all but the first."""
-    products = [inputs * outputs for inputs, outputs in pairwise(sizes)]
-    return batch * (2 * sum(products) + sum(products[1:]))
+    """Of a training batch; see `compiler.network.network.Network.training_multiply_adds`."""
+    return batch * training_multiply_adds(sizes)
 
 
 class GlobalNetwork:
@@ -105,7 +104,7 @@ class GlobalNetwork:
 
     def local_topology(self) -> Network:
         """The network that every worker trains."""
-        return Network(local_sizes(self.topology.sizes, self.ratio), self.topology.functions, self.topology.loss)
+        return Network.dense(local_sizes(self.topology.sizes, self.ratio), self.topology.functions, self.topology.loss)
 
     def local_weights(self, sample: Sample) -> Weights:
         """A copy of the weights between the sampled neurons, biases included."""
@@ -122,24 +121,17 @@ class GlobalNetwork:
 
     def outputs(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """``samples x inputs`` to ``samples x classes``: logits, before any softmax."""
-        hidden = x
-        for layer, matrix in enumerate(self.weights):
-            scaled = (matrix[:, :-1] * self._input_shares[layer]).astype(np.float32)
-            hidden = hidden @ scaled.T + matrix[:, -1].astype(np.float32)
-            hidden = _activate(hidden, self.topology.functions[layer])
-        return hidden
+        scaled = []
+        for matrix, share in zip(self.weights, self._input_shares, strict=True):
+            narrow = matrix.copy()
+            narrow[:, :-1] *= share
+            scaled.append(narrow.astype(np.float32))
+        return reference.outputs(self.topology, scaled, x).astype(np.float32, copy=False)
 
     def evaluate(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> Evaluation:
         """Accuracy and mean loss (cross entropy, or half the squared distance to one-hot) on labelled samples."""
-        outputs = self.outputs(x).astype(np.float64)
-        rows = np.arange(len(y))
-        if self.topology.loss is Loss.MSE:
-            outputs_minus_target = outputs.copy()
-            outputs_minus_target[rows, y] -= 1
-            loss = 0.5 * np.square(outputs_minus_target).sum(axis=1).mean()
-        else:
-            shifted = outputs - outputs.max(axis=1, keepdims=True)
-            loss = (np.log(np.exp(shifted).sum(axis=1)) - shifted[rows, y]).mean()
+        outputs = self.outputs(x)
+        loss = reference.losses(self.topology, outputs, y).mean()
         return Evaluation(float((outputs.argmax(axis=1) == y).mean()), float(loss), len(y))
 
 
@@ -148,14 +140,3 @@ def _blocks(sizes: tuple[int, ...], sample: Sample) -> list[tuple[NDArray[np.int
     return [
         np.ix_(sample[layer + 1], np.append(sample[layer], inputs)) for layer, inputs in enumerate(sizes[:-1])
     ]
-
-
-def _activate(z: NDArray[np.float32], function: Function) -> NDArray[np.float32]:
-    result: NDArray[np.float32] = z
-    if function is Function.TANH:
-        result = np.tanh(z)
-    elif function is Function.RELU:
-        result = np.maximum(z, 0)
-    elif function is Function.SIGMOID:
-        result = 0.5 * (1 + np.tanh(0.5 * z))
-    return result

@@ -9,7 +9,7 @@ import numpy as np
 
 from deep3.compiler.layout import Layout
 from deep3.compiler.lowering import Lowered, Program, lower
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import BANK_GRANULARITY_WORDS, EngineConfig
 from deep3.hdl.contract.program import Counter
 from deep3.host.board.board import Board

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from deep3.cache import cache_folder
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.cost_model.costs import Coefficients
 from deep3.cost_model.profile import OperationPoint, Profile, StepFit, step_features
 from deep3.errors import Deep3Error

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.errors import Deep3Error
 from deep3.hdl.contract.program import Function, Loss
 from deep3.host.data.sources import read_npz
@@ -86,8 +86,8 @@ class Checkpoint:
     def _from_arrays(cls, arrays: "dict[str, NDArray[np.generic]]") -> "Checkpoint":
         functions = tuple(Function(int(value)) for value in arrays["functions"])
         sizes = tuple(int(size) for size in arrays["sizes"])
-        topology = Network(sizes, functions, Loss(int(arrays["loss"])))
-        weights = [arrays[f"weights_{layer}"].astype(np.float64) for layer in range(topology.layers)]
+        topology = Network.dense(sizes, functions, Loss(int(arrays["loss"])))
+        weights = [arrays[f"weights_{layer}"].astype(np.float64) for layer in range(len(topology.layers))]
         basis = arrays.get("projection_basis")
         projection = Projection(
             arrays["projection_mean"].astype(np.float32),

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from deep3.compiler.network.layers import MAX_SIZE, Network
+from deep3.compiler.network.layers import MAX_SIZE
+from deep3.compiler.network.network import Network
 from deep3.errors import Deep3Error
 from deep3.hdl.contract.program import Function, Loss
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from deep3.compiler.layout import most_buffers
 from deep3.compiler.lowering import lower
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12
 from deep3.hdl.contract.program import Counter
 from deep3.host.board.board import Board

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.hdl.contract.address import parse_endpoint
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.protocol import UART_BAUD, UDP_PORT

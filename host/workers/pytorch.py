@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.hdl.contract.fixed_point import STEPS
 from deep3.hdl.contract.program import Function, Loss
 from deep3.host.global_network.global_network import Weights

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deep3.compiler.layout import DoesNotFit, Layout, Matrix, most_buffers, pitch_words
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Function, Loss, Memory
 
@@ -23,7 +23,7 @@ def networks(draw: st.DrawFn, widest: int = 40, deepest: int = 4) -> Network:
     functions = tuple(draw(hidden_functions) for _ in sizes[1:])
     classes = draw(st.integers(2, 16))
     loss = draw(st.sampled_from([Loss.SOFTMAX, Loss.MSE]))
-    return Network((*sizes, classes), (*functions, Function.IDENTITY), loss)
+    return Network.dense((*sizes, classes), (*functions, Function.IDENTITY), loss)
 
 
 configs = st.builds(EngineConfig, rows=st.integers(2, 16), columns=st.integers(2, 16))
@@ -154,7 +154,7 @@ def test_bad_batches_and_buffers_are_named(batch: int, buffers: int) -> None:
 def test_bad_networks_are_named(changes: dict[str, object], message: str) -> None:
     good = {"sizes": (4, 3, 2), "functions": (Function.TANH, Function.IDENTITY)}
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        Network(**{**good, **changes})  # type: ignore[arg-type]
+        Network.dense(**{**good, **changes})  # type: ignore[arg-type]
 
 
 def test_wrong_shapes_are_named() -> None:

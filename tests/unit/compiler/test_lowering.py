@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from deep3.compiler.cycles import run_cycles
 from deep3.compiler.layout import DoesNotFit
 from deep3.compiler.lowering import Lowered, Orientation, lower, quantise_rate
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Counter, Function, Instruction, Loss, Mode, Space, counter_word
 from deep3.sim.golden.engine.engine import Engine
@@ -28,7 +28,7 @@ def cases(draw: st.DrawFn) -> tuple[Network, EngineConfig, int]:
     )  # fmt: skip
     sizes = (*draw(st.lists(st.integers(1, 21), min_size=1, max_size=3)), draw(st.integers(2, 12)))
     functions = (*(draw(st.sampled_from(Function)) for _ in sizes[2:]), Function.IDENTITY)
-    network = Network(sizes, functions, draw(st.sampled_from([Loss.SOFTMAX, Loss.MSE])))
+    network = Network.dense(sizes, functions, draw(st.sampled_from([Loss.SOFTMAX, Loss.MSE])))
     return network, config, draw(st.integers(1, 20))
 
 

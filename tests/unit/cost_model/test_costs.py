@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from deep3.compiler.cycles import run_cycles
 from deep3.compiler.lowering import lower
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.cost_model.costs import Coefficients, EngineEnergy, cpu_watts, iteration_seconds, local_costs
 from deep3.cost_model.devices import load_device
 from deep3.cost_model.link_time import LinkTime

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from deep3.compiler.layout import Layout
 from deep3.compiler.lowering import lower
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.cost_model.boards import board_names, load_board
 from deep3.cost_model.devices import load_device
 from deep3.cost_model.engine_choice import engine_for, shortages

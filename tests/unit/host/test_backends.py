@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.fixed_point import from_q3_12, to_q3_12
 from deep3.hdl.contract.program import Function, Loss

@@ -6,7 +6,7 @@ from golden_board import golden_board
 from small_network import BATCH, BUFFERS, CONFIG, LOWERED, NETWORK, labels, samples, weights
 
 from deep3.compiler.lowering import lower, quantise_rate
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Counter, Function, Loss, Space
 from deep3.host.board.board import Board, BoardError

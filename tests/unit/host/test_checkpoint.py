@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.hdl.contract.program import Function, Loss
 from deep3.host.global_network.global_network import GlobalNetwork
 from deep3.host.projection.dictionary import fit_projection

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deep3.compiler.lowering import Lowered, lower
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import (
     Counter,

@@ -8,7 +8,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from deep3.compiler.lowering import lower, quantise_rate
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Function, Loss, Space
 from deep3.sim.golden.engine.engine import Engine
