@@ -135,8 +135,17 @@ class EngineConfig:
 
     @property
     def digest(self) -> str:
-        """16 hexadecimal digits that name this engine; equal digests mean bit-identical behaviour."""
-        text = f"deep3 rtl {RTL_VERSION}\n" + self.to_toml()
+        """16 hexadecimal digits that name this engine; equal digests mean bit-identical behaviour.
+
+        A field that declares in its metadata at which value its hardware is ``off`` is left out there: an engine without
+        an option has the digest that it had before the option existed.
+        """
+        hardware = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if "off" not in field.metadata or getattr(self, field.name) != field.metadata["off"]
+        }
+        text = f"deep3 rtl {RTL_VERSION}\n" + tomli_w.dumps({"engine": hardware})
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def to_toml(self) -> str:

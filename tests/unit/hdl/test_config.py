@@ -94,3 +94,13 @@ def test_a_file_is_read_or_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         EngineConfig.load(missing)
     assert str(caught.value) == f"{missing}: cannot read the configuration: No such file or directory"
+
+
+def test_an_option_that_is_off_leaves_the_digest_as_it_was() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Later(EngineConfig):
+        option: bool = dataclasses.field(default=False, metadata={"off": False})
+
+    assert Later().digest == EngineConfig().digest
+    assert Later(option=True).digest != EngineConfig().digest
+    assert Later(rows=4).digest == EngineConfig(rows=4).digest
