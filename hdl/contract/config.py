@@ -137,8 +137,8 @@ class EngineConfig:
     def digest(self) -> str:
         """16 hexadecimal digits that name this engine; equal digests mean bit-identical behaviour.
 
-        A field that declares in its metadata at which value its hardware is ``off`` is left out there: an engine without
-        an option has the digest that it had before the option existed.
+        A field that declares in its metadata at which value its hardware is ``off`` is left out there: an engine
+        without an option has the digest that it had before the option existed.
         """
         hardware = {
             field.name: getattr(self, field.name)

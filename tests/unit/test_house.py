@@ -185,3 +185,18 @@ def test_what_needs_no_heavy_library_loads_none(statement: str) -> None:
 
 def test_a_heavy_library_is_seen() -> None:
     assert "torch" in loaded_by("import deep3.sim.golden.engine.engine")
+
+
+def rooms_of_the_page(text: str) -> set[str]:
+    """First words of the lines between ```rooms and ```."""
+    block = text.split("```rooms\n", 1)[1].split("```", 1)[0]
+    return {line.split()[0] for line in block.splitlines() if line.strip()}
+
+
+def test_the_page_of_the_house_names_every_room() -> None:
+    tops = {floor.split("/")[0] for floor in FLOORS}
+    folders = {path.parent for path in sources().values() if path.parent != ROOT / "deep3"}
+    there = {str(folder.relative_to(ROOT)) for folder in folders}
+    # A floor whose folder holds nothing but its rooms is no room itself.
+    empty = {top for top in tops if [path.name for path in (ROOT / top).glob("*.py")] == ["__init__.py"]}
+    assert rooms_of_the_page((ROOT / "docs" / "architecture.md").read_text("utf-8")) == there - empty
