@@ -41,7 +41,7 @@ from .synthesis import (
     synthesis_script,
     synthesise_ecp5,
 )
-from .tools import tool_version
+from .tools import choose_tool, tool_version
 from .vendor_project import write_project
 
 __all__ = ["build_board"]
@@ -51,6 +51,7 @@ TOP = "deep3"
 NETLIST_STEPS = "output registers counted and moved, floorplan"
 """What is done to the netlist of Yosys, as part of the name of its result."""
 
+TOOLS = ("yosys", "nextpnr-ecp5", "ecppack")
 TARGETS = {"ecp5": Target.ECP5, "xilinx7": Target.XILINX, "virtex6": Target.VIRTEX6}
 Announce = Callable[[str], None]
 
@@ -161,7 +162,10 @@ def _ecp5(
     request: BuildRequest, device: Device, source: str, pins: str, output: Path, announce: Announce
 ) -> dict[str, Any]:
     root = cache_folder() / "flow"
-    announce(f"synthesise with {tool_version('yosys').split(' (')[0]}")
+    for name in TOOLS:
+        command, why = choose_tool(name)
+        announce(f"{name}: {tool_version(name).split(' (git')[0]} ({command}, {why})")
+    announce("synthesise")
     started_s = time.perf_counter()
     floorplan = multiplier_sites(request.config, device)
     synthesis, known = kept_stage(
@@ -188,7 +192,7 @@ def _ecp5(
         "seed": best.seed,
         "seeds": {str(route.seed): _clock_names(request.board, route.routed) for route in routes},
         "router": request.router,
-        "tools": {name: tool_version(name) for name in ("yosys", "nextpnr-ecp5")},
+        "tools": {name: {"version": tool_version(name), **choose_tool(name)._asdict()} for name in TOOLS},
         "bitstream": str(output / f"{TOP}.bit"),
     }
 

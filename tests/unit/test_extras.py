@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from deep3.extras import EXTRAS, remedy
+from deep3.host.cli import main, program
 from deep3.version import VERSION
 
 ROOT = Path(__file__).parents[2]
@@ -59,34 +60,41 @@ def test_every_import_is_brought_by_pip_install_or_by_the_extra_that_is_named() 
 
 
 def test_the_lock_has_what_the_project_and_its_extras_name() -> None:
-    locked = names([
-        line for line in (ROOT / "requirements.lock").read_text("utf-8").splitlines() if not line.startswith("#")
-    ])
-    asked = names([*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])])
+    locked = names(
+        [line for line in (ROOT / "requirements.lock").read_text("utf-8").splitlines() if not line.startswith("#")]
+    )
+    extras = PROJECT["optional-dependencies"].values()
+    asked = names(PROJECT["dependencies"]).union(*(names(requirements) for requirements in extras))
     assert asked - {"deep3"} - locked == set()
+
+
+SIZE = "size --board ecpix5-85f --features 64 --hidden 16 --classes 10 --picture picture.png"
 
 
 @pytest.mark.parametrize(
     ("missing", "arguments", "message"),
     [
-        ("torch", ["train", "digits"], "deep3: train needs torch: pip install deep3[train]"),
-        ("torch", ["profile"], "deep3: profile needs torch: pip install deep3[train]"),
-        ("sklearn", ["predict", "MODEL", "digits"], None),
-        ("matplotlib", ["size", "--help"], None),
+        ("torch", "train digits", "deep3: train needs torch: pip install deep3[train]"),
+        ("torch", "profile", "deep3: profile needs torch: pip install deep3[train]"),
+        ("matplotlib", SIZE, "deep3: size needs matplotlib: pip install deep3[plot]"),
     ],
 )
-def test_a_command_names_the_extra_that_it_needs(
-    tmp_path: Path, missing: str, arguments: list[str], message: str | None
-) -> None:
+def test_a_command_names_the_extra_that_it_needs(tmp_path: Path, missing: str, arguments: str, message: str) -> None:
     script = f"import sys; sys.modules[{missing!r}] = None; from deep3.host.cli import main; sys.exit(main())"
-    environment = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, cwd=tmp_path, env=environment
-    )
-    if message is None:
-        assert "Traceback" not in done.stderr
-    else:
-        assert (done.returncode, done.stdout, done.stderr) == (1, "", message + "\n")
+        [sys.executable, "-c", script, *arguments.split()], capture_output=True, text=True, cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", message + "\n")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_data_set_names_the_extra_that_it_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    assert main(["train", "digits", "--runs", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == "deep3: train needs sklearn: pip install deep3[train]\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -98,8 +106,6 @@ def test_the_remedy() -> None:
 
 
 def test_a_module_of_no_extra_is_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    from deep3.host.cli import main, program
-
     def run(_: object) -> None:
         raise ModuleNotFoundError("No module named 'deep3.nowhere'", name="deep3.nowhere")
 
@@ -109,8 +115,6 @@ def test_a_module_of_no_extra_is_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_version_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    from deep3.host.cli import main
-
     with pytest.raises(SystemExit) as stop:
         main(["--version"])
     assert stop.value.code == 0

@@ -1,4 +1,4 @@
-"""``deep3 build`` and ``deep3 program``: refusals before any tool runs, the flow with tools that only pretend."""
+"""``deep3 build``: refusals before any tool runs, the flow with tools that only pretend."""
 
 import gc
 import json
@@ -37,7 +37,11 @@ cat > $report <<END
   {"from": {"cell": "x_TRELLIS_FF_Q"}, "to": {"cell": "y"}, "delay": 1.5, "type": "routing"}]}]}
 END
 """
-ECPPACK = 'echo pack >> "$CALLS"\nprintf bits > deep3.bit'
+ECPPACK = """
+[ "$1" = --version ] && { echo pretended 3; exit; }
+echo pack >> "$CALLS"
+printf bits > deep3.bit
+"""
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -66,7 +70,6 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(variable, str(path))
     monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    board_build.tool_version.cache_clear()
     return tmp_path / "calls"
 
 
@@ -133,6 +136,10 @@ def test_the_best_seed_is_kept_and_nothing_is_done_twice(
     assert report["cells"] == {"LUT4": 2}
     assert report["registers_in_block_ram"] == 0
     assert report["utilisation"] == {"DP16KD": [1, 208]}
+    assert report["tools"]["nextpnr-ecp5"] == {
+        "version": "pretended 2", "command": str(tmp_path / "NEXTPNR_ECP5"), "why": "NEXTPNR_ECP5 names it",
+    }  # fmt: skip
+    assert sorted(report["tools"]) == ["ecppack", "nextpnr-ecp5", "yosys"]
     assert report["mac"] == "02:d3:c0:a8:01:32"
     assert (tmp_path / "out" / "deep3.bit").read_text() == "bits"
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == report
@@ -149,6 +156,7 @@ def test_the_report_in_words(capsys: pytest.CaptureFixture[str], tmp_path: Path,
     assert "critical path: x to y, 1.50 ns, 1.50 ns of it routing, 0 levels of logic" in out
     assert out.endswith("deep3.bit: does not meet timing; try more --seeds, a lower --sync-mhz or a smaller engine\n")
     assert "place and route with router1, seed 1 of 1" in err
+    assert f"yosys: pretended 1 ({tmp_path / 'YOSYS'}, YOSYS names it)\n" in err
     assert calls.exists()
 
 
@@ -167,33 +175,3 @@ def test_other_vendors_get_a_project(
     assert "eth_rx_clk" in (tmp_path / pins).read_text()
     assert "uart" not in (tmp_path / pins).read_text()
     assert not calls.exists()
-
-
-def test_programming_needs_a_bitstream(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    missing = str(tmp_path / "none.bit")
-    message = f"deep3: there is no bitstream {missing}; deep3 build --board ml605 makes one"
-    assert refused(capsys, "program", "--board", "ml605", missing) == message
-
-
-def test_without_a_loader_the_command_is_told(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bitstream = tmp_path / "deep3.bit"
-    bitstream.write_text("bits")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    message = f"deep3: openFPGALoader is not installed; with it, run: openFPGALoader -b ecpix5 --write-sram {bitstream}"
-    assert refused(capsys, "program", "--board", "ecpix5-85f", str(bitstream)) == message
-    assert "does not know Xilinx ML605" in refused(capsys, "program", "--board", "ml605", str(bitstream))
-
-
-def test_the_loader_is_run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bitstream = tmp_path / "deep3.bit"
-    bitstream.write_text("bits")
-    loader = tmp_path / "openFPGALoader"
-    loader.write_text('#!/bin/sh\n[ "$3" = --write-flash ] && { echo no board found; exit 1; }\nexit 0\n')
-    loader.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    assert main(["program", "--board", "genesys2", str(bitstream)]) == 0
-    assert "genesys2: " in capsys.readouterr().out
-    assert main(["program", "--board", "genesys2", "--flash", str(bitstream)]) == 1
-    assert "deep3: openFPGALoader failed with exit code 1: no board found" in capsys.readouterr().err

