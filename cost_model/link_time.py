@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from deep3.hdl.contract.geometry import COBS_BLOCK_BYTES
 from deep3.hdl.contract.protocol import MAX_PAYLOAD_WORDS, OVERHEAD_BYTES
 
 from .boards import BoardDescription
@@ -19,7 +20,8 @@ ETHERNET_LEAST_BYTES = 60
 ETHERNET_AROUND_BYTES = 8 + 4 + 12
 """Preamble, frame check sequence, gap."""
 
-COBS_BLOCK_BYTES = 254
+COBS_DELIMITER_BYTES = 1
+"""The zero behind a frame."""
 UART_SYMBOL_BITS = 10
 """8N1: start, eight bits, stop."""
 
@@ -51,7 +53,8 @@ class LinkTime:
         if self.ethernet:
             taken = max(ETHERNET_LEAST_BYTES, ETHERNET_HEADERS_BYTES + packet) + ETHERNET_AROUND_BYTES
         else:
-            taken = packet + packet // COBS_BLOCK_BYTES + 2
+            # A code byte a block: zeros in a packet shorten its blocks, but do not lengthen its frame.
+            taken = packet + -(-packet // COBS_BLOCK_BYTES) + COBS_DELIMITER_BYTES
         return taken / self.bytes_per_second
 
     def words_seconds(self, words: int) -> float:

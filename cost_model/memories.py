@@ -9,6 +9,7 @@ from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.geometry import (
     ACCUMULATOR_BITS,
     BUFFER_WORDS,
+    COBS_MEMORY_BYTES,
     FRAME_BYTE_BITS,
     READS_IN_FLIGHT,
     RING_BYTES,
@@ -37,8 +38,6 @@ LANES_OF_A_BUFFER = 2
 """Loss lanes that share one buffer memory."""
 COUNTER_PAIR_BITS = 64
 """Cycles and saturations of an instruction."""
-COBS_BLOCK_BYTES = 256
-"""The longest block of COBS, 254 bytes, its code and the zero behind it."""
 FIFO_OUTPUT_WORDS = 1
 """A buffered FIFO keeps one of its words in a register."""
 
@@ -80,7 +79,7 @@ def ethernet_memories() -> list[MemoryShape]:
 
 def uart_memories() -> list[MemoryShape]:
     """Memories of `hdl.link.cobs`."""
-    return [MemoryShape("uart: block to send", COBS_BLOCK_BYTES, 8)]
+    return [MemoryShape("uart: block to send", COBS_MEMORY_BYTES, 8)]
 
 
 def sum_memories(config: EngineConfig, widths: list[int]) -> list[MemoryShape]:

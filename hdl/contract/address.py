@@ -20,7 +20,10 @@ def parse_endpoint(text: str) -> tuple[str, int]:
         When it is not of that form.
     """
     host, _, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise AddressError(f"an IPv6 host of an address must stand in brackets, like [::1]:4660, not {text!r}")
     if not host or not (port.isascii() and port.isdigit()) or len(port) > 5 or int(port) > 65535:
         raise AddressError(f"address must be HOST:PORT with a port between 0 and 65535, not {text!r}")
     return host, int(port)

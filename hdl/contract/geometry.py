@@ -1,8 +1,8 @@
 """Widths and depths that gateware, golden model and cost model share."""
 
 __all__ = [
-    "ACCUMULATOR_BITS", "BUFFER_WORDS", "FRAME_BYTE_BITS", "GROUP_COLUMNS", "READS_IN_FLIGHT", "RING_BYTES",
-    "STORE_WORDS", "STORE_WORD_BITS", "group_widths", "sum_bits",
+    "ACCUMULATOR_BITS", "BUFFER_WORDS", "COBS_BLOCK_BYTES", "COBS_MEMORY_BYTES", "FRAME_BYTE_BITS", "GROUP_COLUMNS",
+    "READS_IN_FLIGHT", "RING_BYTES", "STORE_WORDS", "STORE_WORD_BITS", "group_widths", "sum_bits",
 ]  # fmt: skip
 
 GROUP_COLUMNS = 4
@@ -16,6 +16,12 @@ READS_IN_FLIGHT = 16
 
 BUFFER_WORDS = 1024
 """16-bit words of one packet buffer of the endpoint; the next power of two above the longest packet."""
+
+COBS_BLOCK_BYTES = 254
+"""Longest run of bytes that are not zero behind one code byte of COBS."""
+
+COBS_MEMORY_BYTES = COBS_BLOCK_BYTES + 2
+"""A run that is collected, rounded up to what an address can name."""
 
 RING_BYTES = 4096
 """Received frames that the Ethernet link keeps: two of the longest, one coming in while one goes out, and more."""

@@ -11,14 +11,12 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from deep3.hdl.cells.pipeline import NO_COLLISION_LOGIC
+from deep3.hdl.contract.geometry import COBS_BLOCK_BYTES, COBS_MEMORY_BYTES
 from deep3.hdl.contract.protocol import MAX_PACKET_BYTES
 
 from .packet_bytes import packet_bytes
 
 __all__ = ["CobsDecoder", "CobsEncoder", "line_byte_layout", "line_bytes"]
-
-_BLOCK_BYTES = 254
-"""Longest run of bytes that are not zero behind one code byte."""
 
 
 def line_byte_layout() -> data.StructLayout:
@@ -73,7 +71,7 @@ class CobsDecoder(wiring.Component):
             broken.eq(received.payload.broken),
             is_zero.eq(received.payload.data == 0),
             is_one.eq(received.payload.data == 1),
-            is_full.eq(received.payload.data == _BLOCK_BYTES + 1),
+            is_full.eq(received.payload.data == COBS_BLOCK_BYTES + 1),
         ]
 
         given_up = Signal(init=1)
@@ -152,12 +150,12 @@ class CobsEncoder(wiring.Component):
         m = Module()
         packets, encoded = self.packets, self.encoded
         m.submodules.memory = memory = Memory(
-            shape=unsigned(8), depth=_BLOCK_BYTES + 2, init=[], attrs=NO_COLLISION_LOGIC
+            shape=unsigned(8), depth=COBS_MEMORY_BYTES, init=[], attrs=NO_COLLISION_LOGIC
         )
         write, read = memory.write_port(), memory.read_port()
 
         byte = packets.payload
-        count = Signal(range(_BLOCK_BYTES + 1))
+        count = Signal(range(COBS_BLOCK_BYTES + 1))
         index = Signal.like(count)
         closing = Signal()
         # A zero at the end of a packet is said by a block of no bytes behind it.
@@ -181,7 +179,7 @@ class CobsEncoder(wiring.Component):
                         closing.eq(byte.last),
                         owes_empty_block.eq(byte.last & is_zero),
                     ]
-                    with m.If(is_zero | byte.last | (count == _BLOCK_BYTES - 1)):
+                    with m.If(is_zero | byte.last | (count == COBS_BLOCK_BYTES - 1)):
                         m.next = "CODE"
             with m.State("CODE"):
                 m.d.sync += index.eq(0)

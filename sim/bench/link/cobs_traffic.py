@@ -3,12 +3,11 @@
 import random
 from typing import Any
 
+from deep3.hdl.contract.geometry import COBS_BLOCK_BYTES
 from deep3.sim.golden.link.cobs import encode
 from deep3.sim.golden.link.uart import LineByte
 
 __all__ = ["PacketMonitor", "random_packet", "sound", "spoilt_frame"]
-
-BLOCK_BYTES = 254
 
 
 def random_packet(rng: random.Random, max_bytes: int) -> bytes:
@@ -16,7 +15,7 @@ def random_packet(rng: random.Random, max_bytes: int) -> bytes:
     how = rng.randrange(4)
     if how == 0:
         pieces = [rng.choice((b"", b"\0", b"\0\0")) for _ in range(4)]
-        runs = [bytes(rng.choices(range(1, 256), k=BLOCK_BYTES + rng.randint(-2, 2))) for _ in range(3)]
+        runs = [bytes(rng.choices(range(1, 256), k=COBS_BLOCK_BYTES + rng.randint(-2, 2))) for _ in range(3)]
         packet = b"".join(piece + run for piece, run in zip(pieces, runs, strict=False)) + pieces[-1]
         return packet[-max_bytes:]
     size = min(max_bytes, rng.choice((1, 2, rng.randint(1, 40), rng.randint(1, max_bytes), max_bytes)))

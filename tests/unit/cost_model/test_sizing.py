@@ -28,10 +28,13 @@ from deep3.cost_model.sizing import (
     size,
 )
 from deep3.cost_model.step_time import BoardStep
-from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.config import BANK_GRANULARITY_WORDS, EngineConfig
+from deep3.hdl.contract.program import ADDRESS_BITS
 from deep3.host.reports.sizing import memory_map, size_report
 
 PAPER = (GlobalNetwork(200, (1000, 300), 9), GlobalNetwork(5625, (3000, 500), 19), GlobalNetwork(617, (200,), 26))
+
+BANK_WORDS = ("activation_bank_words", "weight_bank_words", "error_bank_words")
 
 networks = st.builds(
     GlobalNetwork,
@@ -137,18 +140,42 @@ def test_the_largest_of_a_chain_that_fits(threshold: int, network: GlobalNetwork
 
 
 @given(
-    sizes=st.lists(st.integers(2, 300), min_size=2, max_size=4).map(tuple),
+    sizes=st.lists(st.integers(2, 256), min_size=2, max_size=4).map(tuple),
     batch=st.integers(1, 100),
     buffers=st.integers(1, 3),
     lanes=st.sampled_from([2, 4, 7, 16]),
 )
 def test_words_are_those_of_the_layout(sizes: tuple[int, ...], batch: int, buffers: int, lanes: int) -> None:
-    config = engine_for(lanes, lanes, sizes, batch, buffers, len(sizes) - 1)
-    if config is None:
-        return
-    layout = Layout(Network.uniform(sizes), replace(config, max_classes=256, label_words=16384), batch, buffers)
+    largest_engine = EngineConfig(
+        rows=lanes, columns=lanes, max_classes=256, label_words=16384,
+        **dict.fromkeys(BANK_WORDS, (1 << ADDRESS_BITS) // EngineConfig(rows=lanes, columns=lanes).banks),
+    )  # fmt: skip
+    layout = Layout(Network.uniform(sizes), largest_engine, batch, buffers)
     words = (layout.inputs.base + buffers * layout.buffer_words, layout.weights[-1].end, layout.errors[-1].end)
-    assert operand_words(sizes, batch, buffers, config.banks) == words
+    assert operand_words(sizes, batch, buffers, largest_engine.banks) == words
+
+
+@given(
+    sizes=st.lists(st.integers(2, 400), min_size=2, max_size=4).map(tuple),
+    batch=st.integers(1, 300),
+    buffers=st.integers(1, 90),
+    lanes=st.sampled_from([2, 4, 7, 16]),
+)
+def test_an_engine_is_the_smallest_that_holds_a_network_and_none_where_no_engine_does(
+    sizes: tuple[int, ...], batch: int, buffers: int, lanes: int
+) -> None:
+    config = engine_for(lanes, lanes, sizes, batch, buffers, len(sizes) - 1)
+    words = operand_words(sizes, batch, buffers, EngineConfig(rows=lanes, columns=lanes).banks)
+    labels = batch * buffers
+    holdable = max(words) <= 1 << ADDRESS_BITS and sizes[-1] <= 256 and labels <= 16384
+    assert (config is not None) == holdable
+    if config is not None:
+        for name, needed in zip(BANK_WORDS, words, strict=True):
+            bank_words = getattr(config, name)
+            assert (bank_words - BANK_GRANULARITY_WORDS) * config.banks < needed <= bank_words * config.banks
+        assert labels <= config.label_words < max(65, 2 * labels)
+        assert sizes[-1] <= config.max_classes < max(17, 2 * sizes[-1])
+        assert config.max_layers == len(sizes) - 1
 
 
 @pytest.mark.parametrize("board", board_names())

@@ -12,6 +12,17 @@ def test_format_and_parse_are_inverse(host: str, port: int) -> None:
     assert parse_endpoint(format_endpoint(host, port)) == (host, port)
 
 
+def test_an_ipv6_host_stands_in_brackets() -> None:
+    assert format_endpoint("::1", 4660) == "[::1]:4660"
+    assert format_endpoint("10.0.0.9", 4660) == "10.0.0.9:4660"
+    for text in ("::1:4660", "::1", "[::1:4660", "fe80::1]:4660"):
+        with pytest.raises(AddressError) as caught:
+            parse_endpoint(text)
+        assert str(caught.value) == (
+            f"an IPv6 host of an address must stand in brackets, like [::1]:4660, not {text!r}"
+        )
+
+
 @pytest.mark.parametrize("text", ["", "host", ":5", "host:", "host:x", "host:65536", "host:-1", "host:٣"])
 def test_anything_else_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(AddressError) as caught:

@@ -69,12 +69,13 @@ def test_addition_changes_the_sampled_weights_and_no_others(
     network = make(sizes, ratio, seed)
     before = network.copy()
     sample = draw_sample(sizes, ratio, np.random.default_rng(seed))
-    network.add(sample, [np.ones_like(matrix) for matrix in network.local_weights(sample)])
+    difference = random_difference(network, sample, seed)
+    network.add(sample, difference)
     for layer, (old, new) in enumerate(zip(before.weights, network.weights, strict=True)):
         expected = old.copy()
-        for row in sample[layer + 1]:
-            for column in [*sample[layer], sizes[layer]]:
-                expected[row, column] += 1
+        for local_row, row in enumerate(sample[layer + 1]):
+            for local_column, column in enumerate([*sample[layer], sizes[layer]]):
+                expected[row, column] += difference[layer][local_row, local_column]
         assert np.array_equal(new, expected)
 
 

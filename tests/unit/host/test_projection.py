@@ -38,6 +38,28 @@ def test_data_of_low_rank_need_as_many_atoms(seed: int, rank: int) -> None:
 
 
 @settings(max_examples=25)
+@given(st.integers(0, 1000), st.integers(2, 8))
+def test_samples_that_barely_differ_still_give_an_orthonormal_basis(seed: int, rank: int) -> None:
+    # What is new of a sample is a thousandth of it: of its seven digits four are left in the first residual.
+    rng = np.random.default_rng(seed)
+    directions = np.linalg.qr(rng.normal(size=(30, rank)))[0].T
+    x = (1000 * directions[0] + np.concatenate([np.zeros((1, 30)), directions[1:]])).astype(np.float32)
+    basis = grow_basis(x, 3e-4)
+    assert basis.shape[1] == rank
+    assert np.abs(basis.T @ basis - np.eye(rank)).max() < 2e-6
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 1000), st.integers(1, 8), st.sampled_from([1e-6, 1e-5]))
+def test_what_rounding_leaves_of_a_known_sample_is_no_atom(seed: int, rank: int, beta: float) -> None:
+    x = low_rank(rank, 30, rank, seed)
+    again = np.concatenate([x, x, 3 * x])
+    basis = grow_basis(again, beta)
+    assert basis.shape[1] == rank
+    assert np.isfinite(basis).all()
+
+
+@settings(max_examples=25)
 @given(st.integers(0, 1000), st.integers(10, 150), st.sampled_from([0.1, 0.4]))
 def test_growing_only_pads_old_embeddings_with_zeros(seed: int, first: int, beta: float) -> None:
     x = low_rank(300, 24, 24, seed)
@@ -65,6 +87,14 @@ def test_projected_samples_are_centred_and_fill_the_format(beta: float | None) -
     assert 0.5 < z.std(axis=0).max() < 1.5
     assert np.abs(z).max() < 8
     assert projection.quantise(x, "x").dtype == np.int16
+
+
+@pytest.mark.parametrize("beta", [None, 0.3])
+def test_samples_far_from_zero_are_centred_although_their_mean_is_rounded(beta: float | None) -> None:
+    # At 2^24 neighbours are 2 apart, and so is the mean from what it is rounded to.
+    x = (2**24 + 2 * (np.arange(600).reshape(200, 3) % 7)).astype(np.float32)
+    assert x.mean(axis=0, dtype=np.float64).tolist() != x.mean(axis=0, dtype=np.float64).astype(np.float32).tolist()
+    assert np.abs(fit_projection(x, beta).transform(x).mean(axis=0)).max() < 1e-3
 
 
 def test_without_projection_features_keep_their_places() -> None:

@@ -1,0 +1,132 @@
+"""What a worker is given and where its change goes: learning rates, thresholds, and the indices of every weight."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deep3.compiler.network.layers import Network
+from deep3.hdl.contract.fixed_point import to_q3_12
+from deep3.host.global_network.global_network import Evaluation, GlobalNetwork, Weights
+from deep3.host.training.coordinator import Coordinator, Schedule, TrainingSet
+from deep3.host.workers.base import Trained
+from deep3.host.workers.tasks import Update
+
+SIZES = (4, 8, 6, 3)
+SAMPLES = 60
+MARK = 2.0**-24
+"""Share of itself that a weight grows by with every push: too little to hide the whole number it started from."""
+
+
+class Log:
+    """An observer that notes whose updates were added and after how many the network was evaluated."""
+
+    def __init__(self) -> None:
+        self.workers: list[int] = []
+        self.evaluated_after: list[int] = []
+
+    def updated(self, iteration: int, update: Update, multiply_adds_total: int, seconds: float) -> None:
+        self.workers.append(update.worker)
+
+    def evaluated(
+        self, iteration: int, network: GlobalNetwork, validation: Evaluation, multiply_adds_total: int, seconds: float
+    ) -> None:
+        self.evaluated_after.append(iteration)
+
+    def lost(self, worker: int, error: Exception) -> None:
+        raise AssertionError(f"worker {worker} is lost: {error}") from error
+
+
+class Marker:
+    """Notes its rates and the weights it is given, and grows all of them by `MARK`."""
+
+    def __init__(self) -> None:
+        self.rates: list[float] = []
+        self.given: list[np.ndarray] = []
+
+    def train(
+        self, weights: Weights, inputs: np.ndarray, labels: np.ndarray, rate: float, seed: int
+    ) -> Trained:
+        self.rates.append(rate)
+        numbers = [np.rint(matrix) for matrix in weights]
+        self.given.append(np.concatenate([matrix.ravel() for matrix in numbers]).astype(np.int64))
+        return Trained([MARK * matrix for matrix in numbers], correct=0)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def numbered_network(ratio: float) -> GlobalNetwork:
+    """Weights 1, 2, 3 and so on: each tells its place."""
+    network = GlobalNetwork.initialise(Network.uniform(SIZES), ratio, seed=1)
+    first = 1
+    for matrix in network.weights:
+        matrix[:] = np.arange(first, first + matrix.size).reshape(matrix.shape)
+        first += matrix.size
+    return network
+
+
+def training_set() -> TrainingSet:
+    rng = np.random.default_rng(7)
+    inputs = to_q3_12(rng.normal(size=(SAMPLES, SIZES[0])), "inputs")
+    labels = np.arange(SAMPLES) % SIZES[-1]
+    return TrainingSet(inputs, labels, inputs.astype(np.float32) / 4096, labels)
+
+
+def train(
+    workers: int = 1, ratio: float = 1.0, iterations: int = 12, threshold: float = 0.0, deterministic: bool = True
+) -> tuple[GlobalNetwork, list[Marker], Log]:
+    """The network after a run, its workers, and what was observed."""
+    network, log = numbered_network(ratio), Log()
+    markers = [Marker() for _ in range(workers)]
+    schedule = Schedule(
+        batch=6, n_push=2, iterations=iterations, rate=0.2, error_threshold=threshold, evaluate_every=1, seed=3,
+        deterministic=deterministic,
+    )  # fmt: skip
+    Coordinator(network, training_set(), markers, schedule, log).run()
+    return network, markers, log
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1.0])
+def test_the_rate_of_one_worker_falls_eightfold_in_three_steps(ratio: float) -> None:
+    _, (worker,), _ = train(ratio=ratio, iterations=40)
+    first = 0.2 / ratio
+    assert worker.rates[0] == first
+    assert worker.rates == sorted(worker.rates, reverse=True)
+    assert [worker.rates.count(first / 2**halvings) for halvings in range(4)] == [7, 12, 12, 9]
+
+
+def test_every_worker_sees_the_rate_fall() -> None:
+    _, workers, _ = train(workers=3, iterations=60)
+    for worker in workers:
+        assert worker.rates == sorted(worker.rates, reverse=True)
+        assert worker.rates[0] == 0.2
+        assert worker.rates[-1] == 0.2 / 8
+
+
+@settings(max_examples=15)
+@given(st.integers(1, 3), st.sampled_from([0.25, 0.5, 1.0]), st.booleans())
+def test_a_change_goes_to_the_weights_that_it_came_from(workers: int, ratio: float, deterministic: bool) -> None:
+    network, markers, log = train(workers, ratio, deterministic=deterministic)
+    ended = np.concatenate([matrix.ravel() for matrix in network.weights])
+    started = np.arange(1, ended.size + 1)
+    expected = np.zeros(ended.size)
+    for worker, marker in enumerate(markers):
+        # A task that is under way when the run ends is not added.
+        for numbers in marker.given[: log.workers.count(worker)]:
+            expected[numbers - 1] += 1
+    assert len(log.workers) == 12
+    assert ((ended - started) / (MARK * started)).tolist() == expected.tolist()
+
+
+def error_of(network: GlobalNetwork) -> float:
+    data = training_set()
+    return 1 - network.evaluate(data.validation_inputs, data.validation_labels).accuracy
+
+
+def test_an_error_at_the_threshold_is_not_below_it() -> None:
+    # The marks are too small to change a decision: the error stays what it is.
+    error = error_of(numbered_network(1.0))
+    assert 0 < error < 1
+    assert train(iterations=5, threshold=error)[2].evaluated_after == [0, 1, 2, 3, 4, 5]
+    assert train(iterations=5, threshold=float(np.nextafter(error, 1)))[2].evaluated_after == [0]
