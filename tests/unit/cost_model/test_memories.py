@@ -83,7 +83,7 @@ def test_cells_are_those_that_yosys_chooses(family: str, tmp_path: Path) -> None
         MemoryShape("frames", 2048, 18),
         MemoryShape("block", 256, 8),
         # Between flip-flops and LUTs, or between LUTs and block RAM, by no more than a read port costs.
-        *(MemoryShape("few", depth, bits, reads) for depth, bits, reads in ((4, 3, 2), (6, 1, 1), (6, 2, 2), (10, 1, 2))),
+        *(MemoryShape("few", *shape) for shape in ((4, 3, 2), (6, 1, 1), (6, 2, 2), (10, 1, 2))),
         *(MemoryShape("few", 4, bits, reads) for bits in (1, 2, 5, 8) for reads in (1, 2, 3)),
         *(MemoryShape("rom", n, bits, written=False) for n, bits in ((65, 32), (80, 26), (160, 13))),
     ]

@@ -1,5 +1,7 @@
 """What a worker is given and where its change goes: learning rates, thresholds, and the indices of every weight."""
 
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +18,8 @@ SIZES = (4, 8, 6, 3)
 SAMPLES = 60
 MARK = 2.0**-24
 """Share of itself that a weight grows by with every push: too little to hide the whole number it started from."""
+
+LONGEST_RUN_S = 20
 
 
 class Log:
@@ -83,7 +87,10 @@ def train(
         batch=6, n_push=2, iterations=iterations, rate=0.2, error_threshold=threshold, evaluate_every=1, seed=3,
         deterministic=deterministic,
     )  # fmt: skip
-    Coordinator(network, training_set(), markers, schedule, log).run()
+    run = threading.Thread(target=Coordinator(network, training_set(), markers, schedule, log).run, daemon=True)
+    run.start()
+    run.join(timeout=LONGEST_RUN_S)
+    assert not run.is_alive(), "the run waits for an update that nobody was asked for"
     return network, markers, log
 
 

@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from deep3.hdl.contract.program import Space
 from deep3.hdl.contract.protocol import MAX_PAYLOAD_WORDS, Ack, Packet, Type, parse_packet
 from deep3.host.link.session import Session
 from deep3.host.link.udp import UdpTransport
-from deep3.host.measure.link import CASES, bench_host
+from deep3.host.measure import link
+from deep3.host.measure.link import bench_host
 from deep3.sim.board.memory_board import Fates, MemoryBoard
 from deep3.sim.board.server import listen
 
@@ -22,10 +24,12 @@ BAD = (0.1, 0.05)
 
 
 @contextmanager
-def memory_board(loss: float = 0.0, disorder: float = 0.0) -> Iterator[tuple[MemoryBoard, int]]:
+def memory_board(
+    loss: float = 0.0, disorder: float = 0.0, kind: type[MemoryBoard] = MemoryBoard
+) -> Iterator[tuple[MemoryBoard, int]]:
     stopped = threading.Event()
     with listen("127.0.0.1", 0) as bound:
-        board = MemoryBoard(bound, CONFIG, Fates(loss, disorder, 1), Fates(loss, disorder, 2))
+        board = kind(bound, CONFIG, Fates(loss, disorder, 1), Fates(loss, disorder, 2))
         thread = threading.Thread(target=board.serve, args=(stopped.is_set,), daemon=True)
         thread.start()
         try:
@@ -44,8 +48,9 @@ def test_every_word_is_kept_and_every_packet_taken_once(network: tuple[float, fl
         assert (session.read(Space.WEIGHT, 7, len(words)) == words).all()
         assert (board.memory[Space.WEIGHT, 7 : 7 + len(words)] == words).all()
         assert board.memory[Space.ERROR, :10].tolist() == [*words[:9].tolist(), 0]
+        # Every acknowledgement that is lost, and every WRITE that comes twice, brings a packet again.
         assert board.counts["accepted"] == 202
-        assert (board.counts["repeated"] > 0) == (network == BAD)
+        assert set(board.counts) == ({"accepted", "repeated"} if network == BAD else {"accepted"})
 
 
 def test_damaged_and_foreign_packets_are_counted_and_a_repeat_is_only_answered() -> None:
@@ -76,10 +81,64 @@ def test_fates_come_as_often_as_asked_and_the_seed_decides() -> None:
             Fates(*values)
 
 
-def test_the_bench_verifies_what_it_measures() -> None:
-    cases = list(bench_host(seconds_a_round=0.01, rounds=1))
-    assert [case.name for case in cases] == list(CASES)
+def test_the_bench_counts_what_the_board_takes() -> None:
+    cases = list(bench_host(seconds_a_round=0.01, rounds=2))
+    assert [(case.name, case.loss, case.disorder) for case in cases] == [
+        ("clean", 0.0, 0.0), ("1pct_loss", 0.01, 0.005), ("5pct_loss", 0.05, 0.02),
+    ]  # fmt: skip
     for case in cases:
-        assert case.writes > 0
-        assert case.best_gbps > 0
-        assert (case.repeated > 0) >= (case.loss > 0)
+        # Whole images of three spaces, at least one a round.
+        images, rest = divmod(case.writes, 3 * 360)
+        assert images >= 2
+        assert rest == 0
+        assert len(case.rounds_gbps) == 2
+        assert case.best_gbps == max(case.rounds_gbps)
+    assert cases[0].repeated == 0 < cases[1].repeated < cases[2].repeated
+
+
+class Forgetful(MemoryBoard):
+    """Acknowledges the packets of one address without keeping them."""
+
+    def _write(self, flags: int, sequence: int, address: int, payload: memoryview, peer: Any) -> None:
+        super()._write(flags, sequence, address, payload[:0] if address == MAX_PAYLOAD_WORDS else payload, peer)
+
+
+class Doubting(MemoryBoard):
+    """Takes every packet twice."""
+
+    def _write(self, flags: int, sequence: int, address: int, payload: memoryview, peer: Any) -> None:
+        self.counts["accepted"] += 1
+        super()._write(flags, sequence, address, payload, peer)
+
+
+class Counts:
+    """The end of a connection that answers with what a board has counted."""
+
+    def __init__(self, board: MemoryBoard) -> None:
+        self._board = board
+
+    def send(self, question: bool) -> None:
+        """Answered by `recv`."""
+
+    def recv(self) -> dict[str, int]:
+        return dict(self._board.counts)
+
+
+@pytest.mark.parametrize(
+    ("board", "message"),
+    [
+        (Forgetful, rf"^\d+ of {360 * MAX_PAYLOAD_WORDS} words in ACTIVATION are not what was written$"),
+        (Doubting, r"^the board took \d+ of \d+ WRITE packets: each must act once$"),
+    ],
+)
+def test_the_bench_refuses_a_board_that_loses_words_or_takes_packets_twice(
+    monkeypatch: pytest.MonkeyPatch, board: type[MemoryBoard], message: str
+) -> None:
+    @contextmanager
+    def in_a_thread(loss: float, disorder: float) -> Iterator[tuple[Counts, int]]:
+        with memory_board(loss, disorder, board) as (served, port):
+            yield Counts(served), port
+
+    monkeypatch.setattr(link, "_memory_board", in_a_thread)
+    with pytest.raises(link.LinkBenchError, match=message):
+        next(bench_host(seconds_a_round=0.01, rounds=1))
