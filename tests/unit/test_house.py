@@ -158,9 +158,15 @@ def test_no_file_is_long_and_the_host_has_few_rooms() -> None:
 
 def loaded_by(statement: str) -> set[str]:
     """Top-level packages that a fresh interpreter has loaded after a statement."""
-    script = f"import sys; {statement}; print(*{{name.split('.')[0] for name in sys.modules}})"
+    names = "{name.split('.')[0] for name in sys.modules}"
+    script = f"import sys; sys.stdout = sys.stderr; {statement}; print(*{names}, file=sys.__stdout__)"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     return set(result.stdout.split())
+
+
+def command(arguments: str) -> str:
+    """A statement that runs one command of the command line."""
+    return f"import deep3.host.cli; deep3.host.cli.main({arguments.split()!r})"
 
 
 HEAVY = {"torch", "amaranth", "matplotlib", "sklearn", "scipy", "tensorboard"}
@@ -175,6 +181,9 @@ HEAVY = {"torch", "amaranth", "matplotlib", "sklearn", "scipy", "tensorboard"}
         "import deep3.compiler.lowering",
         "import deep3.host.board.board",
         "import deep3.host.link.session",
+        command("size --board ecpix5-85f --features 64 --hidden 16 --classes 10"),
+        command("program --board ecpix5-85f none.bit"),
+        command("discover --address 127.0.0.1:9 --timeout 0.01"),
         *(f"import {module}" for module in sorted(sources()) if module.startswith("deep3.hdl.contract.")),
         *(f"import {module}" for module in sorted(sources()) if module.startswith("deep3.compiler.")),
     ],
