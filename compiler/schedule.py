@@ -165,6 +165,8 @@ def _instructions(
         loss_out=product.errors.transposed.results(banks, tile_width) if product.errors else Walk(),
     )  # fmt: skip
     chunks = _tiles(time, config.accumulator_words)
+    if chunks == 1:
+        return (whole,)
     edges = [time * index // chunks for index in range(chunks + 1)]
     return tuple(_chunk(whole, product, start, end - start, config) for start, end in pairwise(edges))
 
