@@ -1,6 +1,8 @@
-"""Data sets: `load` by name or from an ``.npz`` file."""
+"""Data sets: `load` by name or from a file of the user's."""
 
+from .arrays import read_memory
 from .dataset import DataError, Dataset
-from .sources import NAMES, load
+from .sources import NAMES, load, load_table
+from .table import Table
 
-__all__ = ["NAMES", "DataError", "Dataset", "load"]
+__all__ = ["NAMES", "DataError", "Dataset", "Table", "load", "load_table", "read_memory"]

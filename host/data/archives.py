@@ -4,6 +4,7 @@ import gzip
 import io
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 
 from deep3.cache import cache_folder
 
-from .dataset import DataError, Dataset
+from .dataset import DataError
 from .download import fetch
+from .labels import Labels
 from .lzw import decompress
+from .table import Table
 
 __all__ = ["isolet_from_archive", "mnist_from_archive", "parse_idx", "parse_isolet_table"]
 
@@ -52,7 +55,7 @@ def parse_idx(packed: bytes, source: str) -> NDArray[np.uint8]:
     return np.frombuffer(raw, dtype=np.uint8, offset=start).reshape(shape)
 
 
-def mnist_from_archive() -> Dataset:
+def mnist_from_archive() -> Table:
     """MNIST from its published files, downloaded once and checked against their published MD5 sums."""
     folder = cache_folder() / "mnist"
     arrays = []
@@ -60,14 +63,8 @@ def mnist_from_archive() -> Dataset:
         path = fetch(MNIST_URL + file, folder / file, md5)
         arrays.append(parse_idx(path.read_bytes(), str(path)))
     x_train, y_train, x_test, y_test = arrays
-    return Dataset(
-        "mnist",
-        x_train.reshape(len(x_train), -1).astype(np.float32),
-        y_train.astype(np.int64),
-        x_test.reshape(len(x_test), -1).astype(np.float32),
-        y_test.astype(np.int64),
-        classes=10,
-    )
+    x = [part.reshape(len(part), -1).astype(np.float32) for part in (x_train, x_test)]
+    return _with_split("mnist", x, [y_train, y_test], tuple("0123456789"))
 
 
 def parse_isolet_table(text: str, source: str, samples: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -87,7 +84,7 @@ def parse_isolet_table(text: str, source: str, samples: int) -> tuple[NDArray[np
     return table[:, :-1].astype(np.float32), table[:, -1].astype(np.int64) - 1
 
 
-def isolet_from_archive() -> Dataset:
+def isolet_from_archive() -> Table:
     """ISOLET from the UCI archive, downloaded once; sizes and labels are checked (no sum is published)."""
     path = fetch(ISOLET_URL, cache_folder() / "isolet" / "isolet.zip")
     try:
@@ -97,7 +94,7 @@ def isolet_from_archive() -> Dataset:
         raise
 
 
-def _read_isolet(path: Path) -> Dataset:
+def _read_isolet(path: Path) -> Table:
     parts = []
     for member, samples in ISOLET_PARTS.items():
         try:
@@ -107,5 +104,14 @@ def _read_isolet(path: Path) -> Dataset:
             raise DataError(f"{ISOLET_URL}: cannot read {member}: {error}") from None
         text = decompress(packed).decode("ascii", errors="replace")
         parts.append(parse_isolet_table(text, f"{ISOLET_URL}: {member}", samples))
-    (x_train, y_train), (x_test, y_test) = parts
-    return Dataset("isolet", x_train, y_train, x_test, y_test, classes=ISOLET_CLASSES)
+    names = tuple(str(index) for index in range(ISOLET_CLASSES))
+    return _with_split("isolet", [x for x, _ in parts], [y for _, y in parts], names)
+
+
+def _with_split(
+    name: str, x: list[NDArray[np.float32]], y: Sequence[NDArray[np.integer]], names: tuple[str, ...]
+) -> Table:
+    """A table of the training samples, and the test samples behind them."""
+    rows = np.arange(sum(map(len, x)))
+    labels = Labels(names, np.concatenate(y).astype(np.int64))
+    return Table(name, np.concatenate(x), labels, (rows[: len(x[0])], rows[len(x[0]) :]))

@@ -10,7 +10,7 @@ from deep3.errors import Deep3Error
 __all__ = ["DataError", "Dataset", "check_features", "check_labels"]
 
 
-class DataError(Deep3Error):
+class DataError(Deep3Error, ValueError):
     """A data set that is missing, damaged or unusable."""
 
 
@@ -25,14 +25,19 @@ class Dataset:
     x_train, x_test
         ``samples x features``, float32, finite.
     y_train, y_test
-        ``samples``, int64, each between 0 and ``classes - 1``.
-    classes
-        Width of the output layer.
+        ``samples``, int64: positions in ``class_names``.
+    class_names
+        One for each neuron of the output layer.
+    source
+        What `host.data.load` was given: a name or an absolute path; empty for arrays in memory.
+    digest
+        SHA-256 of the file, hexadecimal; empty where there is none.
 
     Raises
     ------
     DataError
-        For an empty part, shapes that do not agree, values that are not finite, labels out of range.
+        For fewer than two classes, an empty part, shapes that do not agree, values that are not finite, labels out of
+        range.
     """
 
     name: str
@@ -40,11 +45,13 @@ class Dataset:
     y_train: NDArray[np.int64]
     x_test: NDArray[np.float32]
     y_test: NDArray[np.int64]
-    classes: int
+    class_names: tuple[str, ...]
+    source: str = ""
+    digest: str = ""
 
     def __post_init__(self) -> None:
         if self.classes < 2:
-            raise DataError(f"{self.name}: classes must be at least 2, not {self.classes!r}")
+            raise DataError(f"{self.name}: labels must be of 2 classes or more, but all are {self.class_names[0]!r}")
         for part, x, y in (("training", self.x_train, self.y_train), ("test", self.x_test, self.y_test)):
             check_features(f"{self.name}: {part} samples", x)
             check_labels(f"{self.name}: {part} labels", y, self.classes)
@@ -61,6 +68,11 @@ class Dataset:
         """Values of one sample."""
         return int(self.x_train.shape[1])
 
+    @property
+    def classes(self) -> int:
+        """Width of the output layer."""
+        return len(self.class_names)
+
 
 def check_features(what: str, x: NDArray[np.float32]) -> None:
     """Refuse anything but a non-empty, finite ``samples x features`` array.
@@ -71,7 +83,8 @@ def check_features(what: str, x: NDArray[np.float32]) -> None:
         Naming ``what``, the value and its place.
     """
     if x.ndim != 2:
-        raise DataError(f"{what} must have the shape samples x features, not {x.shape}")
+        remedy = "; flatten them with X.reshape(len(X), -1)" if x.ndim > 2 else ""
+        raise DataError(f"{what} must have the shape samples x features, not {x.shape}{remedy}")
     if x.size == 0:
         raise DataError(f"{what} must not be empty, but have the shape {x.shape}")
     finite = np.isfinite(x)
@@ -79,7 +92,7 @@ def check_features(what: str, x: NDArray[np.float32]) -> None:
         row, column = np.argwhere(~finite)[0]
         raise DataError(
             f"{what} must be finite, but {x.size - int(finite.sum())} values are not; "
-            f"the first is {x[row, column]} in sample {row}, feature {column}"
+            f"the first is {x[row, column]} in sample {row}, feature {column}; fill in or drop what is missing"
         )
 
 
