@@ -13,7 +13,20 @@ DEFAULTS = {field.name: field.default for field in dataclasses.fields(TrainSetti
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", metavar="DATA", help="digits, isolet, mnist, or the path of an .npz file with X and y")
+    parser.add_argument(
+        "data",
+        metavar="DATA",
+        help="digits, isolet, mnist, a NAME.npz in $DEEP3_DATA, or a file of yours: .npz with X and y (or data and "
+        "target; train_idx, test_idx, scale; or X_train, y_train, X_test, y_test), X.npy with y.npy beside it, .csv "
+        "with the labels in the last column; labels are numbers or names; without a split of its own, a fifth of every "
+        "class is for the test (docs/data.md)",
+    )
+    parser.add_argument(
+        "--labels",
+        "--label-column",
+        metavar="WHERE",
+        help="column of a .csv (name, or number from 0), key of an .npz, or .npy file that holds the labels",
+    )
     parser.add_argument("--hidden", type=_sizes, metavar="N,N", help="neurons of each hidden layer (default 64,32)")
     parser.add_argument(
         "--worker",

@@ -77,7 +77,7 @@ def read_npz_table(path: Path, labels: str | None = None) -> Table:
             raise DataError(f"{path}: key {found!r} of the labels is missing; found: {_found(path)}")
         x = _scaled(str(path), numbers(f"{path}: {x_name}", arrays[x_name]), arrays)
         y = read_labels(f"{path}: {found}", arrays[found]) if found in arrays else None
-        return Table(str(path), x, y, _given_rows(path, arrays, len(x)), file_digest(path))
+        return Table(str(path), x, y, _given_rows(path, arrays, x.shape[0] if x.ndim else 0), file_digest(path))
     raise DataError(f"{path}: key 'X' (or 'data', or 'X_train') is missing; found: {_found(path)}")
 
 

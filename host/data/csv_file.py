@@ -64,8 +64,10 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
         raise DataError(f"{path}: cannot read the file: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: must be text in UTF-8, but byte {error.start} is not") from None
-    except csv.Error as error:
-        raise DataError(f"{path}: not a table: {error}") from None
+    except csv.Error:
+        raise DataError(
+            f"{path}: line {reader.line_num} is no row of a table: a quotation mark is not closed, or text follows one"
+        ) from None
     if not lines:
         raise DataError(f"{path}: the file is empty")
     width = len(lines[0][1])

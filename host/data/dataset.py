@@ -7,11 +7,30 @@ from numpy.typing import NDArray
 
 from deep3.errors import Deep3Error
 
-__all__ = ["DataError", "Dataset", "check_features", "check_labels"]
+__all__ = ["DataError", "Dataset", "Origin", "check_features", "check_labels"]
 
 
 class DataError(Deep3Error, ValueError):
     """A data set that is missing, damaged or unusable."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a data set came from, so that it is found again.
+
+    Attributes
+    ----------
+    source
+        Name of a data set or absolute path of a file; empty for arrays in memory.
+    labels
+        Where in a file the labels are, see `host.data.load_table`; empty for the usual place.
+    digest
+        SHA-256 of the file, hexadecimal; empty where there is none.
+    """
+
+    source: str = ""
+    labels: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,10 +47,8 @@ class Dataset:
         ``samples``, int64: positions in ``class_names``.
     class_names
         One for each neuron of the output layer.
-    source
-        What `host.data.load` was given: a name or an absolute path; empty for arrays in memory.
-    digest
-        SHA-256 of the file, hexadecimal; empty where there is none.
+    origin
+        Where it came from.
 
     Raises
     ------
@@ -46,8 +63,7 @@ class Dataset:
     x_test: NDArray[np.float32]
     y_test: NDArray[np.int64]
     class_names: tuple[str, ...]
-    source: str = ""
-    digest: str = ""
+    origin: Origin = Origin()
 
     def __post_init__(self) -> None:
         if self.classes < 2:

@@ -8,7 +8,7 @@ import numpy as np
 from .archives import isolet_from_archive, mnist_from_archive
 from .arrays import read_npy, read_npz_table
 from .csv_file import read_csv
-from .dataset import DataError, Dataset
+from .dataset import DataError, Dataset, Origin
 from .labels import Labels
 from .table import Table
 
@@ -37,7 +37,12 @@ def load(source: str, seed: int = 0, labels: str | None = None) -> Dataset:
     DataError
         For an unknown name, a file that cannot be used, a failed download.
     """
-    return load_table(source, labels).dataset(str(Path(source).resolve()) if is_path(source) else source, seed)
+    table = load_table(source, labels)
+    if not is_path(source):
+        return table.dataset(Origin(source, digest=table.digest), seed)
+    if labels is not None and source.lower().endswith(".npy"):
+        labels = str(Path(labels).resolve())
+    return table.dataset(Origin(str(Path(source).resolve()), labels or "", table.digest), seed)
 
 
 def load_table(source: str, labels: str | None = None, features: int | None = None) -> Table:

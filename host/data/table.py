@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .dataset import DataError, Dataset, check_features
+from .dataset import DataError, Dataset, Origin, check_features
 from .labels import Labels
 
 __all__ = ["PARTS", "Part", "Table", "numbers", "stratified"]
@@ -69,8 +69,8 @@ class Table:
         split = self.split or stratified(self.name, self._labels().indices, seed)
         return split[0] if part == "train" else split[1]
 
-    def dataset(self, source: str = "", seed: int = 0) -> Dataset:
-        """Training and test part; see `Dataset` for ``source``.
+    def dataset(self, origin: Origin, seed: int = 0) -> Dataset:
+        """Training and test part.
 
         Raises
         ------
@@ -86,8 +86,7 @@ class Table:
             self.x[test],
             labels.indices[test],
             labels.names,
-            source,
-            self.digest,
+            origin,
         )
 
     def _labels(self) -> Labels:

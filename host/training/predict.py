@@ -1,66 +1,96 @@
 """Classes and accuracy from a checkpoint."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12
-from deep3.host.data import DataError, load
-from deep3.host.data.dataset import check_features
-from deep3.host.data.sources import numbers, read_npz
+from deep3.host.data import Table, load_table
+from deep3.host.data.sources import is_path
+from deep3.host.data.table import Part
 
 from .checkpoint import Checkpoint, CheckpointError
 
-__all__ = ["predict"]
+__all__ = ["load_run", "predict"]
 
 
-def predict(run: str, data: str | None, output: Path | None) -> dict[str, object]:
-    """Classify the test samples of data set ``data``, or all samples of an ``.npz`` file.
+def load_run(run: str) -> Checkpoint:
+    """The best network of a run folder, or that of a checkpoint.
 
-    ``run`` is a run folder or a checkpoint; ``data`` None takes the data set of the run; ``output`` gets one class
-    index a line.
+    Raises
+    ------
+    CheckpointError, DataError
+        For one that is missing, damaged or of another kind.
+    """
+    path = Path(run)
+    if not path.exists():
+        raise CheckpointError(f"{run}: no such run; name a run folder or a checkpoint.npz")
+    return Checkpoint.load(path / "checkpoint.npz" if path.is_dir() else path)
+
+
+def predict(
+    run: str, data: str | None, output: Path | None, part: Part | None = None, labels: str | None = None
+) -> dict[str, Any]:
+    """Classify samples and, where they have labels, count how many were right.
+
+    Parameters
+    ----------
+    run
+        Run folder or checkpoint.
+    data
+        Name or path of a data set, see `host.data.load_table`; None for the data of the run.
+    output
+        Gets the name of one class a line.
+    part
+        Which rows. None takes the test rows of the data of the run and of data that have a split of their own, and all
+        rows of any other file.
+    labels
+        Where the labels of a file are; None for where the run had them.
 
     Raises
     ------
     CheckpointError, DataError, ProjectionError, OSError
         For a checkpoint or data that are missing or do not fit each other.
     """
-    path = Path(run)
-    if not path.exists():
-        raise CheckpointError(f"{run}: no such run; name a run folder or a checkpoint.npz")
-    checkpoint = Checkpoint.load(path / "checkpoint.npz" if path.is_dir() else path)
-    x, labels, name = _samples(checkpoint.data, None) if data is None else _samples(data, data)
-    words, clipped = saturate_q3_12(checkpoint.projection.transform(x))
-    classes = checkpoint.network.outputs(from_q3_12(words).astype(np.float32)).argmax(axis=1)
+    checkpoint = load_run(run)
+    table, is_trained_on = _table(checkpoint, data, labels)
+    if part is None:
+        part = "test" if table.labels and (is_trained_on or table.split) else "all"
+    rows = table.rows(part)
+    outputs, clipped = checkpoint.outputs(table.x[rows])
+    found = outputs.argmax(axis=1)
+    names = checkpoint.class_names
+    accuracy, confusion = None, None
+    if table.labels is not None:
+        true = table.labels.among(names, f"{table.name}: labels")[rows]
+        counts = np.bincount(true * len(names) + found, minlength=len(names) ** 2).reshape(len(names), len(names))
+        accuracy, confusion = float((found == true).mean()), counts.tolist()
     if output is not None:
-        output.write_text("".join(f"{index}\n" for index in classes), encoding="utf-8")
+        output.write_text("".join(f"{names[index]}\n" for index in found), encoding="utf-8")
+    changed = is_trained_on and table.digest != checkpoint.origin.digest
     return {
-        "data": name,
-        "samples": len(classes),
-        "accuracy": None if labels is None else float((classes == labels).mean()),
+        "data": Path(table.name).name,
+        "rows": part,
+        "samples": len(rows),
+        "samples_there": len(table.x),
+        "accuracy": accuracy,
+        "classes": list(names),
+        "confusion": confusion,
         "clipped_inputs": clipped,
         "iteration": checkpoint.iteration,
         "output": None if output is None else str(output),
+        "note": "the file has changed since the run, which may have trained on these rows" if changed else None,
     }
 
 
-def _samples(source: str, given: str | None) -> tuple[NDArray[np.float32], NDArray[np.int64] | None, str]:
-    """Samples, labels where there are any, and a name."""
-    if given is None or not given.endswith(".npz"):
-        dataset = load(source)
-        return dataset.x_test, dataset.y_test, f"{dataset.name} (test)"
-    path = Path(given)
-    arrays = read_npz(path)
-    if "X" not in arrays:
-        raise DataError(f"{path}: key 'X' is missing; found: {', '.join(arrays) or 'nothing'}")
-    x = numbers(path, "X", arrays["X"])
-    if "scale" in arrays:
-        x = x * numbers(path, "scale", arrays["scale"])
-    check_features(f"{path}: X", x)
-    if "y" not in arrays:
-        return x, None, path.name
-    labels = arrays["y"]
-    if labels.shape != (len(x),) or not np.issubdtype(labels.dtype, np.integer):
-        raise DataError(f"{path}: y must be {len(x)} integers, not {labels.dtype} of the shape {labels.shape}")
-    return x, labels.astype(np.int64), path.name
+def _table(checkpoint: Checkpoint, data: str | None, labels: str | None) -> tuple[Table, bool]:
+    """The data, and whether the run was trained on them."""
+    origin = checkpoint.origin
+    if data is None and not origin.source:
+        raise CheckpointError("this network was trained on arrays in memory, which are gone; name data to classify")
+    source = origin.source if data is None else data
+    is_same = source == origin.source or (is_path(source) and str(Path(source).resolve()) == origin.source)
+    if labels is None and origin.labels and (is_same or Path(source).suffix == Path(origin.source).suffix == ".csv"):
+        labels = origin.labels
+    table = load_table(source, labels, checkpoint.projection.features)
+    return table, is_same or (table.digest != "" and table.digest == origin.digest)

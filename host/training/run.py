@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12
-from deep3.host.data import Dataset, load
+from deep3.host.data import Dataset, Origin, load
 from deep3.host.global_network.global_network import GlobalNetwork, local_sizes, multiply_adds
 from deep3.host.projection.dictionary import Projection, fit_projection
 from deep3.host.records.recorder import Recorder, new_run_folder
@@ -40,6 +40,8 @@ class Prepared:
         For the report alone.
     clipped
         Validation and test values that left Q3.12 and were saturated; training values that do are refused.
+    class_names, origin
+        Of the data set.
     """
 
     training: TrainingSet
@@ -47,6 +49,8 @@ class Prepared:
     test_labels: NDArray[np.int64]
     projection: Projection
     clipped: int
+    class_names: tuple[str, ...]
+    origin: Origin
 
 
 def prepare(dataset: Dataset, settings: TrainSettings) -> Prepared:
@@ -70,7 +74,10 @@ def prepare(dataset: Dataset, settings: TrainSettings) -> Prepared:
     validation_inputs, clipped_validation = _unseen(projection, dataset.x_train[validation])
     test_inputs, clipped_test = _unseen(projection, dataset.x_test)
     training_set = TrainingSet(inputs, dataset.y_train[training], validation_inputs, dataset.y_train[validation])
-    return Prepared(training_set, test_inputs, dataset.y_test, projection, clipped_validation + clipped_test)
+    clipped = clipped_validation + clipped_test
+    return Prepared(
+        training_set, test_inputs, dataset.y_test, projection, clipped, dataset.class_names, dataset.origin
+    )
 
 
 def train(settings: TrainSettings) -> dict[str, object]:
@@ -85,7 +92,7 @@ def train(settings: TrainSettings) -> dict[str, object]:
     """
     specs = parse_workers(list(settings.workers))
     config = EngineConfig() if settings.config is None else EngineConfig.load(settings.config)
-    dataset = load(settings.data)
+    dataset = load(settings.data, labels=settings.labels)
     prepared = prepare(dataset, settings)
     topology = settings.topology(prepared.projection.outputs, dataset.classes)
     network = GlobalNetwork.initialise(topology, settings.ratio, settings.seed)
@@ -148,7 +155,8 @@ def _run(
     )
 
     def save(best: GlobalNetwork, iteration: int) -> None:
-        Checkpoint(best, prepared.projection, settings.data, iteration).save(folder / checkpoint)
+        made = Checkpoint(best, prepared.projection, prepared.class_names, prepared.origin, iteration)
+        made.save(folder / checkpoint)
 
     recorder = Recorder(
         folder,

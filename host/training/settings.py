@@ -28,7 +28,9 @@ class TrainSettings:
     Parameters
     ----------
     data
-        Name of a data set, or path of an ``.npz`` file.
+        Name of a data set, or path of a file (see `host.data.load_table`).
+    labels
+        Where the labels of a file are; None for the usual place.
     hidden
         Neurons of each hidden layer of the global network; none for a single layer.
     workers
@@ -62,6 +64,7 @@ class TrainSettings:
     """
 
     data: str
+    labels: str | None = None
     hidden: tuple[int, ...] = (64, 32)
     workers: tuple[str, ...] = ("cpu:1",)
     activation: str = "tanh"

@@ -18,10 +18,12 @@ from deep3.hdl.contract.address import AddressError, parse_endpoint
 from deep3.hdl.contract.config import ConfigError, EngineConfig
 from deep3.hdl.contract.program import StartParameters
 from deep3.hdl.contract.protocol import Ack, PacketError, Welcome, parse_packet
+from deep3.host.data import Origin
 from deep3.host.data.archives import parse_idx, parse_isolet_table
+from deep3.host.data.arrays import read_npz_table
+from deep3.host.data.csv_file import read_csv
 from deep3.host.data.dataset import DataError
 from deep3.host.data.lzw import decompress
-from deep3.host.data.sources import load_npz
 from deep3.host.global_network.global_network import GlobalNetwork
 from deep3.host.link.discovery import DiscoveryError, parse_place
 from deep3.host.link.errors import LinkError
@@ -114,6 +116,14 @@ def _data_files() -> tuple[bytes, ...]:
     return _npz(X=x, y=y), _npz(X=x, y=y, scale=2.0, **split)
 
 
+def _npz_file(path: Path) -> object:
+    return read_npz_table(path).dataset(Origin())
+
+
+def _csv_file(path: Path) -> object:
+    return read_csv(path).dataset(Origin())
+
+
 def _checkpoints() -> tuple[bytes, ...]:
     weights = [np.zeros((outputs, inputs + 1)) for inputs, outputs in pairwise(NETWORK.sizes)]
     network = GlobalNetwork(NETWORK, 1.0, weights)
@@ -121,7 +131,8 @@ def _checkpoints() -> tuple[bytes, ...]:
     projection = Projection(mean, None, mean, mean.astype(np.int64))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "checkpoint.npz"
-        Checkpoint(network, projection, "digits", 3).save(path)
+        names = tuple(map(str, range(NETWORK.sizes[-1])))
+        Checkpoint(network, projection, names, Origin("digits"), 3).save(path)
         return (path.read_bytes(),)
 
 
@@ -139,6 +150,7 @@ def _cobs_stream(data: bytes) -> None:
 
 
 BOARDS = tuple(path.read_bytes() for path in sorted(FOLDER.glob("*/board.toml")))
+CSV = b'width,height,"kind of, it"\r\n1.5,2,cat\r\n-3e2,.5,"do""g"\r\n' + b"1,2,cat\n4,4,3\n" * 3
 ISOLET = b"\n".join(b", ".join([b"0.5"] * 617 + [b"%d." % (1 + row)]) for row in range(2))
 TARGETS = (
     Target("packet", parse_packet, HOST_PACKETS + BOARD_PACKETS, (PacketError,), damage_packet),
@@ -161,7 +173,8 @@ TARGETS = (
         "workers", _text(lambda text: parse_workers(text.split(" "))),
         (b"cpu:2 golden virtual:1 board:192.168.1.50:54321", b"serial:/dev/ttyUSB0:115200"), (BackendError,),
     ),
-    Target("data-npz", _file(load_npz, ".npz"), _data_files(), (DataError,), _damaged_arrays),
+    Target("data-npz", _file(_npz_file, ".npz"), _data_files(), (DataError,), _damaged_arrays),
+    Target("data-csv", _file(_csv_file, ".csv"), (CSV, CSV.replace(b",", b";")), (DataError,)),
     Target("checkpoint", _file(Checkpoint.load, ".npz"), _checkpoints(), (CheckpointError, DataError), _damaged_arrays),
     Target("idx", lambda data: parse_idx(data, "fuzzed"), (
         gzip.compress(b"\0\0\x08\1\0\0\0\5abcde"), gzip.compress(b"\0\0\x08\3\0\0\0\1\0\0\0\2\0\0\0\2abcd"),

@@ -7,16 +7,20 @@ import pytest
 
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.program import Function, Loss
+from deep3.host.data import Origin
 from deep3.host.global_network.global_network import GlobalNetwork
 from deep3.host.projection.dictionary import fit_projection
 from deep3.host.training.checkpoint import Checkpoint, CheckpointError
+
+NAMES = ("cat", "dog", "emu")
+ORIGIN = Origin("/data/own.csv", "kind", "ab12")
 
 
 def make(seed: int, beta: float | None = 0.4) -> Checkpoint:
     x = np.random.default_rng(seed).normal(size=(60, 7)).astype(np.float32)
     projection = fit_projection(x, beta)
     topology = Network.uniform((projection.outputs, 8, 3), Function.SIGMOID, Loss.MSE)
-    return Checkpoint(GlobalNetwork.initialise(topology, 0.5, seed), projection, "digits", seed)
+    return Checkpoint(GlobalNetwork.initialise(topology, 0.5, seed), projection, NAMES, ORIGIN, seed)
 
 
 @pytest.mark.parametrize("beta", [None, 0.4])
@@ -28,7 +32,7 @@ def test_a_checkpoint_comes_back(tmp_path: Path, beta: float | None) -> None:
     before = saved.network.outputs(saved.projection.transform(x))
     assert np.array_equal(loaded.network.outputs(loaded.projection.transform(x)), before)
     assert loaded.network.topology == saved.network.topology
-    assert (loaded.data, loaded.iteration, loaded.network.ratio) == ("digits", 1, 0.5)
+    assert (loaded.origin, loaded.class_names, loaded.iteration, loaded.network.ratio) == (ORIGIN, NAMES, 1, 0.5)
 
 
 def test_saving_replaces_the_file_and_leaves_no_other(tmp_path: Path) -> None:
@@ -55,8 +59,8 @@ def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
     ("arrays", "message"),
     [
         ({"X": [1]}, "not a checkpoint of deep3"),
-        ({"version": 99}, "version must be 1, not 99; train again"),
-        ({"version": 1}, "damaged checkpoint: 'functions'"),
+        ({"version": 99}, "version must be 2, not 99; train again"),
+        ({"version": 2}, "damaged checkpoint: 'functions'"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, arrays: dict[str, object], message: str) -> None:
@@ -65,3 +69,23 @@ def test_other_files_are_refused(tmp_path: Path, arrays: dict[str, object], mess
     with pytest.raises(CheckpointError) as caught:
         Checkpoint.load(path)
     assert str(caught.value) == f"{path}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("weights_0", np.zeros((8, 3)), "weights must be 8 x {inputs} finite numbers"),
+        ("weights_1", np.full((3, 9), np.nan), "weights must be 3 x 9 finite numbers"),
+        ("class_names", np.array(["a", "b"]), "class names must be 3 like the outputs, not 2"),
+    ],
+)
+def test_damaged_networks_are_refused(tmp_path: Path, key: str, value: np.ndarray, message: str) -> None:
+    path, saved = tmp_path / "c.npz", make(1)
+    saved.save(path)
+    with np.load(path) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    np.savez(path, **{**arrays, key: value})  # type: ignore[arg-type]
+    with pytest.raises(CheckpointError) as caught:
+        Checkpoint.load(path)
+    expected = message.format(inputs=saved.projection.outputs + 1)
+    assert str(caught.value) == f"{path}: damaged checkpoint: {expected}"

@@ -77,7 +77,7 @@ def test_settings_out_of_range(capsys: pytest.CaptureFixture[str], arguments: li
 def test_an_unknown_data_set(capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(capsys, "train", "irises") == (
         1,
-        "deep3: data set must be one of digits, isolet, mnist, a path that ends in .npz, "
+        "deep3: data set must be one of digits, isolet, mnist, a path that ends in .npz, .npy, .csv, .tsv, "
         "or the name of a file in $DEEP3_DATA, not 'irises'",
     )
 
