@@ -1,8 +1,9 @@
-"""The boards: what ``constraints/BOARD/board.toml`` says, checked."""
+"""The boards: what ``board.toml`` in the folder of each says, checked. docs/boards.md explains every key."""
 
 import difflib
+import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +12,9 @@ from deep3.errors import Deep3Error
 from deep3.hdl.board.parts import Clock, Ethernet, Leds, Uart
 from deep3.hdl.contract.config import ConfigError, EngineConfig
 
-__all__ = ["BoardDescription", "BoardDescriptionError", "Power", "board_names", "load_board", "parse_board"]
+__all__ = [
+    "BoardDescription", "BoardDescriptionError", "Power", "RoutedShape", "board_names", "load_board", "parse_board",
+]  # fmt: skip
 
 FOLDER = Path(__file__).parents[1] / "constraints"
 FAMILIES = ("ecp5", "xilinx7", "virtex6")
@@ -31,13 +34,23 @@ class Power:
 
 
 @dataclass(frozen=True)
+class RoutedShape:
+    """``[[routed]]``: an array that was placed and routed with link, stack and board around it, and at which
+    frequency of ``sync``."""
+
+    rows: int
+    columns: int
+    sync_hz: int
+
+
+@dataclass(frozen=True)
 class BoardDescription:
     """One board.
 
     Attributes
     ----------
-    key
-        Name of its folder.
+    folder
+        Where ``board.toml`` and the pin file lie.
     name
         Name that people know.
     family
@@ -54,13 +67,15 @@ class BoardDescription:
         Tables of the same name; ethernet, uart, leds and power are None where the board has none.
     engine
         The engine that is built for this board unless another one is asked for.
+    routed
+        The shapes that were routed; empty where none was.
     platform
         Class of amaranth-boards with the same pins, ``module:class``; empty where there is none.
     programmer
         What openFPGALoader is told about board and cable; empty where it does not know the board.
     """
 
-    key: str
+    folder: Path
     name: str
     family: str
     device: str
@@ -77,11 +92,32 @@ class BoardDescription:
     power: Power | None = None
     platform: str = ""
     programmer: tuple[str, ...] = ()
+    routed: tuple[RoutedShape, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Name of its folder."""
+        return self.folder.name
+
+    @property
+    def argument(self) -> str:
+        """What ``--board`` takes for it."""
+        if self.folder.parent == FOLDER:
+            return self.key
+        return str(self.folder) if os.sep in str(self.folder) else os.path.join(".", self.folder)
 
     @property
     def pin_file(self) -> Path:
         """Path of the pin and timing file."""
-        return FOLDER / self.key / self.pins
+        return self.folder / self.pins
+
+    @property
+    def state(self) -> str:
+        """How far it came, in words."""
+        if self.routed:
+            best = max(self.routed, key=lambda shape: (shape.rows * shape.columns, shape.sync_hz))
+            return f"routed, {best.rows}x{best.columns} at {best.sync_hz / 1e6:.1f} MHz"
+        return "never routed" if self.family == "ecp5" else "project for the vendor's tools only, never run"
 
 
 TABLES = {"clock": Clock, "ethernet": Ethernet, "uart": Uart, "leds": Leds, "power": Power}
@@ -93,7 +129,9 @@ def board_names() -> list[str]:
 
 
 def load_board(name: str) -> BoardDescription:
-    """Read ``constraints/NAME/board.toml``.
+    """Read a board by its name, or from the path of a folder with a ``board.toml`` of one's own.
+
+    A name with a separator in it is a path: ``./my-board`` for a folder here.
 
     Raises
     ------
@@ -101,15 +139,29 @@ def load_board(name: str) -> BoardDescription:
         For an unknown board, naming those that are meant perhaps, and for a description that is not in order.
     """
     names = board_names()
-    if name not in names:
+    if name in names:
+        folder = FOLDER / name
+    elif os.sep in name:
+        folder = Path(name)
+    else:
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
-        raise BoardDescriptionError(f"there is no board {name!r}; {hint}")
-    path = FOLDER / name / "board.toml"
-    return parse_board(path.read_text(encoding="utf-8"), name, str(path))
+        own = f"; a folder of your own is ./{name}" if Path(name).is_dir() else ""
+        raise BoardDescriptionError(f"there is no board {name!r}; {hint}{own}")
+    path = folder / "board.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a UTF-8 text file"
+        raise BoardDescriptionError(f"{path}: cannot read the board's description: {reason}") from None
+    # With its name, which "." has not.
+    board = parse_board(text, folder.resolve() if folder.name in ("", "..") else folder, str(path))
+    if not board.pin_file.is_file():
+        raise BoardDescriptionError(f"{path}: there is no file {board.pins!r} beside it, which pins names")
+    return board
 
 
-def parse_board(text: str, key: str, source: str) -> BoardDescription:
+def parse_board(text: str, folder: Path, source: str) -> BoardDescription:
     """A description from TOML.
 
     Raises
@@ -121,7 +173,7 @@ def parse_board(text: str, key: str, source: str) -> BoardDescription:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BoardDescriptionError(f"{source}: not valid TOML: {error}") from None
-    values: dict[str, Any] = {**document, "key": key}
+    values: dict[str, Any] = {**document}
     for table, kind in TABLES.items():
         if table in values:
             values[table] = _table(kind, values[table], f"{source}: [{table}]")
@@ -129,9 +181,17 @@ def parse_board(text: str, key: str, source: str) -> BoardDescription:
         values["programmer"] = _words(values["programmer"], source)
     if "engine" in values:
         values["engine"] = _engine(values["engine"], source)
-    board = cast(BoardDescription, _table(BoardDescription, values, source))
+    if "routed" in values:
+        values["routed"] = _routed(values["routed"], source)
+    board = cast(BoardDescription, _table(BoardDescription, values, source, folder=folder))
     _check(board, source)
     return board
+
+
+def _routed(tables: object, source: str) -> tuple[RoutedShape, ...]:
+    if not isinstance(tables, list):
+        raise BoardDescriptionError(f"{source}: routed must be tables [[routed]], not {tables!r}")
+    return tuple(cast(RoutedShape, _table(RoutedShape, table, f"{source}: [[routed]]")) for table in tables)
 
 
 def _engine(table: object, source: str) -> EngineConfig:
@@ -150,24 +210,27 @@ def _words(value: object, source: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _table(kind: type[Any], table: object, source: str) -> object:
+def _table(kind: type[Any], table: object, source: str, **given: object) -> object:
+    """An object of ``kind`` of a table's values and of those ``given``, which the table may not name."""
     if not isinstance(table, dict):
         raise BoardDescriptionError(f"{source} must be a table, not {table!r}")
-    _refuse_unknown(kind, table, source)
+    _refuse_unknown(kind, table, source, set(given))
     for part in fields(kind):
-        needed = part.default is MISSING and part.default_factory is MISSING
+        needed = part.default is MISSING and part.default_factory is MISSING and part.name not in given
         if needed and part.name not in table:
             raise BoardDescriptionError(f"{source}: {part.name} is missing")
         if part.name in table and part.type in (int, str, bool) and type(table[part.name]) is not part.type:
             raise BoardDescriptionError(f"{source}: {part.name} must be {_KINDS[part.type]}, not {table[part.name]!r}")
-    return kind(**table)
+    return kind(**table, **given)
 
 
 _KINDS: dict[Any, str] = {int: "an integer", str: "a string", bool: "true or false"}
 
 
-def _refuse_unknown(kind: type[Any], table: Mapping[str, object], source: str) -> None:
-    known = [part.name for part in fields(kind)]
+def _refuse_unknown(
+    kind: type[Any], table: Mapping[str, object], source: str, given: Collection[str] = ()
+) -> None:
+    known = [part.name for part in fields(kind) if part.name not in given]
     for name in table:
         if name not in known:
             raise BoardDescriptionError(f"{source}: unknown key {name!r}; known keys: {', '.join(known)}")

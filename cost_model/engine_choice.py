@@ -1,22 +1,20 @@
 """Engines that a device can hold, and the memories they need for a network."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from deep3.hdl.contract.config import BANK_GRANULARITY_WORDS, EngineConfig
+from deep3.hdl.contract.config import BANK_GRANULARITY_WORDS, LIMITS, EngineConfig
 from deep3.hdl.contract.program import ADDRESS_BITS
 
+from .boards import RoutedShape
 from .devices import Device
 from .local_network import operand_words
 from .resources import Link, block_rams, block_rams_available, blocks_taken, logic, multipliers, multipliers_available
 
 __all__ = ["Shortage", "engine_for", "geometries", "shortages"]
 
-MOST_LANES = 16
-FEWEST_LANES = 2
-MOST_LABELS = 16384
-FEWEST_LABELS = 64
-MOST_CLASSES = 256
+FEWEST_CLASSES = 16
+"""Of an engine chosen here: its next layout may have more outputs, and smaller tables save next to nothing."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +29,20 @@ class Shortage:
         return f"{self.needed - self.available} {self.what} short ({self.needed} needed, {self.available} usable)"
 
 
-def geometries(device: Device) -> Iterator[tuple[int, int]]:
+def geometries(device: Device, within: Sequence[RoutedShape] | None = None) -> Iterator[tuple[int, int]]:
     """(rows, columns) to weigh: for every number of columns the most rows that its multipliers allow, and half and a
-    quarter of them. A column takes a multiplier a row and one in its post lane."""
+    quarter of them. A column takes a multiplier a row and one in its post lane.
+
+    With ``within`` only shapes that one of it holds in both directions.
+    """
     available = multipliers_available(device)
     seen: set[tuple[int, int]] = set()
-    for columns in range(FEWEST_LANES, MOST_LANES + 1):
-        most = min(MOST_LANES, available // columns - 1)
+    for columns in range(LIMITS["columns"].low, LIMITS["columns"].high + 1):
+        most = min(LIMITS["rows"].high, available // columns - 1)
+        if within is not None:
+            most = min(most, max((shape.rows for shape in within if shape.columns >= columns), default=0))
         for rows in (most, most // 2, most // 4):
-            if rows >= FEWEST_LANES and (rows, columns) not in seen:
+            if rows >= LIMITS["rows"].low and (rows, columns) not in seen:
                 seen.add((rows, columns))
                 yield rows, columns
 
@@ -52,8 +55,9 @@ def engine_for(
     step = banks * BANK_GRANULARITY_WORDS
     words = [-(-needed // step) * step for needed in operand_words(sizes, batch, buffers, banks)]
     classes = 1 << (sizes[-1] - 1).bit_length()
-    labels = max(FEWEST_LABELS, 1 << (batch * buffers - 1).bit_length())
-    if max(words) > 1 << ADDRESS_BITS or classes > MOST_CLASSES or labels > MOST_LABELS:
+    labels = max(LIMITS["label_words"].low, 1 << (batch * buffers - 1).bit_length())
+    too_many = classes > LIMITS["max_classes"].high or labels > LIMITS["label_words"].high
+    if max(words) > 1 << ADDRESS_BITS or too_many:
         return None
     activation, weight, error = (count // banks for count in words)
     return EngineConfig(
@@ -63,7 +67,7 @@ def engine_for(
         weight_bank_words=weight,
         error_bank_words=error,
         label_words=labels,
-        max_classes=max(16, classes),
+        max_classes=max(FEWEST_CLASSES, classes),
         max_layers=layers,
     )
 

@@ -8,13 +8,20 @@ from deep3.compiler.layout import pitch_words
 from deep3.compiler.network.layers import MAX_SIZE
 from deep3.compiler.network.network import training_multiply_adds
 
-__all__ = ["FEWEST_FEATURES", "GlobalNetwork", "LocalNetwork", "chain", "largest", "operand_words"]
+__all__ = [
+    "FEWEST_FEATURES", "GlobalNetwork", "LocalNetwork", "chain", "largest", "losses_of_accuracy", "operand_words",
+]  # fmt: skip
 
 STEPS = 64
 MEASURED_RATIO = 0.25
 """Share of the hidden neurons down to which local networks were seen to reach the accuracy of the global one: from
 there on the embedding shrinks first."""
 FEWEST_FEATURES = 8
+MEASURED_EMBEDDING = 64
+MEASURED_FEATURES_SHARE = 0.25
+MEASURED_CLASSES_SHARE = 0.5
+"""An embedding shorter than both of the first two, or a layer of fewer neurons than this share of the classes, was seen
+to cost about three points of accuracy or more: docs/decisions/0010-embedding-length.md."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,22 @@ def chain(network: GlobalNetwork) -> list[LocalNetwork]:
         local = LocalNetwork((embedding, *hidden, network.classes), ratio if network.hidden else 1.0)
         if not found or found[-1].sizes != local.sizes:
             found.append(local)
+    return found
+
+
+def losses_of_accuracy(local: LocalNetwork, network: GlobalNetwork) -> list[str]:
+    """Why a local network is too small to reach the accuracy of the global one, in words; nothing where it is not
+    known to be."""
+    found = []
+    least = min(MEASURED_EMBEDDING, round(MEASURED_FEATURES_SHARE * network.features))
+    if local.embedding < least:
+        found.append(f"{local.embedding} of {network.features} inputs, fewer than {least}")
+    if network.hidden and local.ratio < MEASURED_RATIO:
+        found.append(f"{local.ratio:.0%} of the hidden neurons, less than {MEASURED_RATIO:.0%}")
+    few = MEASURED_CLASSES_SHARE * network.classes
+    for inside, outside in zip(local.sizes[1:-1], network.hidden, strict=True):
+        if inside < few <= outside:
+            found.append(f"a layer of {inside} neurons for {network.classes} classes, fewer than {few:g}")
     return found
 
 

@@ -1,9 +1,8 @@
 """Sizing: from a global network and a board to local network, engine, batches a push and workers (Deep3, Section 4)."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from deep3.compiler.layout import DoesNotFit
 from deep3.compiler.lowering import lower
@@ -13,204 +12,33 @@ from deep3.errors import Deep3Error
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Loss
 
-from .boards import BoardDescription
-from .costs import EngineEnergy
+from .boards import BoardDescription, RoutedShape
+from .design import MOST_LAYERS, MOST_STALE_BATCHES, Design, Task, link_kind
 from .devices import Device, load_device
 from .engine_choice import Shortage, engine_for, geometries, shortages
 from .link_time import link_of
-from .local_network import FEWEST_FEATURES, GlobalNetwork, LocalNetwork, chain, largest
-from .resources import Link, block_rams, blocks_taken, logic, multipliers
-from .step_time import BoardStep, PushTime
+from .local_network import FEWEST_FEATURES, LocalNetwork, chain, largest
+from .routed import Ground, evidence_of, routed_shapes
+from .step_time import BoardStep
 
-__all__ = [
-    "OBJECTIVES",
-    "Design",
-    "Limits",
-    "NothingFits",
-    "SizingError",
-    "Task",
-    "embedding_range",
-    "link_kind",
-    "pareto_front",
-    "size",
-]
+__all__ = ["BUFFERS", "COMMUNICATION_SHARE", "NothingFits", "counted_workers", "embedding_range", "size"]
 
 BUFFERS = 2
 """One batch is on its way while the engine works on another."""
-MOST_LAYERS = 16
 COMMUNICATION_SHARE = 0.1
-"""A push has as many batches as keep the weights' way at this share of its time..."""
-MOST_STALE_BATCHES = 160
-"""... but all workers together no more: beyond, adding their changes was seen to diverge."""
-
-
-class SizingError(Deep3Error, ValueError):
-    """A task with an impossible value; the message names it and what would work."""
+"""A push has as many batches as keep the weights' way at this share of its time, and at most `MOST_STALE_BATCHES`."""
 
 
 class NothingFits(Deep3Error, ValueError):
     """No engine does what was asked: what is short, by how much, and the nearest that does."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Upper bounds of an epoch in seconds and joules, and of the block RAM; None for none."""
-
-    seconds: float | None = None
-    joules: float | None = None
-    block_rams: int | None = None
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise SizingError(f"limit {name} must be above 0, not {value!r}")
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is to be trained, and how.
-
-    Parameters
-    ----------
-    network
-        S_G.
-    samples
-        Training samples of an epoch.
-    batch
-        Samples of a batch.
-    objective
-        A key of `OBJECTIVES`.
-    limits
-        What must not be exceeded.
-    workers
-        Boards that train together; with a limit on the time it is the least number.
-
-    Raises
-    ------
-    SizingError
-        For a value out of range.
-    """
-
-    network: GlobalNetwork
-    samples: int = 10_000
-    batch: int = 32
-    objective: str = "runtime"
-    limits: Limits = Limits()
-    workers: int = 1
-
-    def __post_init__(self) -> None:
-        n = self.network
-        ranges: list[tuple[str, int, int, int]] = [
-            ("features", n.features, 1, 1_000_000),
-            ("classes", n.classes, 2, 256),
-            ("samples", self.samples, 1, 1_000_000_000),
-            ("batch", self.batch, 1, MAX_SIZE),
-            ("workers", self.workers, 1, MOST_STALE_BATCHES),
-            *(("hidden", size, 1, 1_000_000) for size in n.hidden),
-            ("hidden layers", len(n.hidden), 0, MOST_LAYERS - 1),
-        ]
-        for name, value, low, high in ranges:
-            if type(value) is not int or not low <= value <= high:
-                raise SizingError(f"{name} must be between {low} and {high}, not {value!r}")
-        if self.objective not in OBJECTIVES:
-            raise SizingError(f"objective must be one of {', '.join(OBJECTIVES)}, not {self.objective!r}")
-
-
-@dataclass(frozen=True)
-class Design:
-    """One way to do a task on a board.
-
-    Attributes
-    ----------
-    task, board, device
-        What was asked.
-    local
-        S_L.
-    config
-        The engine.
-    step
-        Its timing.
-    n_push, workers
-        Batches a push, boards.
-    """
-
-    task: Task
-    board: BoardDescription
-    device: Device
-    local: LocalNetwork
-    config: EngineConfig
-    step: BoardStep
-    n_push: int
-    workers: int
-
-    @cached_property
-    def push(self) -> PushTime:
-        """Time of a push."""
-        return self.step.push(self.n_push)
-
-    @cached_property
-    def blocks(self) -> int:
-        """Block RAMs of the device."""
-        return blocks_taken(block_rams(self.config, self.device.family, link_kind(self.board)))
-
-    @property
-    def multipliers(self) -> int:
-        """Hard multipliers."""
-        return multipliers(self.config)
-
-    @cached_property
-    def logic(self) -> tuple[int, int]:
-        """LUTs and flip-flops, modelled."""
-        return logic(self.config, self.device.family, link_kind(self.board))
-
-    @property
-    def epoch_seconds(self) -> float:
-        """Time for as many multiply-adds as one epoch of the global network has, all workers together."""
-        macs = self.task.network.macs * self.task.samples
-        return macs * self.push.seconds / (self.step.macs * self.n_push * self.workers)
-
-    @cached_property
-    def energy(self) -> EngineEnergy:
-        """Power model of the board."""
-        luts, flip_flops = self.logic
-        idle = self.board.power.idle_watts if self.board.power else None
-        return EngineEnergy(self.device, self.blocks, self.multipliers, luts, flip_flops, idle)
-
-    @property
-    def epoch_joules(self) -> float:
-        """Energy of all boards in `epoch_seconds`; modelled."""
-        working = self.push.compute_seconds / self.push.seconds * self.epoch_seconds * self.step.clock_hz
-        return self.workers * self.energy.joules(self.epoch_seconds, working).value
-
-    @property
-    def objective(self) -> float:
-        """Value of the task's objective: the smaller the better."""
-        return OBJECTIVES[self.task.objective](self)
-
-    @property
-    def link_limited(self) -> bool:
-        """The link takes longer than the array."""
-        return self.push.stream_seconds > self.push.compute_seconds
-
-
-OBJECTIVES: dict[str, Callable[[Design], float]] = {
-    "runtime": lambda design: design.epoch_seconds,
-    "energy": lambda design: design.epoch_joules,
-    "edp": lambda design: design.epoch_joules * design.epoch_seconds,
-    "memory": lambda design: float(design.blocks),
-}
-
-
-def link_kind(board: BoardDescription) -> Link:
-    """What is built around the engine of a board."""
-    return Link.ETHERNET if board.ethernet is not None else Link.UART
-
-
-def size(task: Task, board: BoardDescription) -> list[Design]:
+def size(task: Task, board: BoardDescription, unrouted: bool = False) -> list[Design]:
     """Every design weighed that keeps the limits, the best first.
 
     For each geometry of the array that the device's multipliers allow, the largest local network whose tensors fit
-    the rest of the device.
+    the rest of the device. Where shapes were routed on this part at the board's clock, only these and smaller ones
+    are weighed, unless ``unrouted``.
 
     Raises
     ------
@@ -219,13 +47,15 @@ def size(task: Task, board: BoardDescription) -> list[Design]:
     """
     device = load_device(board.device)
     networks = chain(task.network)
+    routed = routed_shapes(board)
+    within = None if unrouted or not routed else routed
     found: list[Design] = []
-    for rows, columns in geometries(device):
-        design = _design(task, board, device, networks, rows, columns)
+    for rows, columns in geometries(device, within):
+        design = _design(task, board, device, networks, evidence_of(rows, columns, routed), rows, columns)
         if design is not None:
             found.append(design)
     if not found:
-        raise NothingFits(_what_is_short(task, board, device, networks))
+        raise NothingFits(_what_is_short(task, board, device, networks, within))
     kept = [design for design in map(_with_workers, found) if _keeps(design)]
     if not kept:
         raise NothingFits(_what_exceeds(task, board, found))
@@ -233,9 +63,15 @@ def size(task: Task, board: BoardDescription) -> list[Design]:
 
 
 def _design(
-    task: Task, board: BoardDescription, device: Device, networks: list[LocalNetwork], rows: int, columns: int
+    task: Task,
+    board: BoardDescription,
+    device: Device,
+    networks: list[LocalNetwork],
+    ground: Ground,
+    rows: int,
+    columns: int,
 ) -> Design | None:
-    link = link_kind(board)
+    link, workers = link_kind(board), task.workers or 1
     layers = len(task.network.hidden) + 1
 
     def config_of(local: LocalNetwork, layers: int = layers) -> EngineConfig | None:
@@ -257,7 +93,7 @@ def _design(
             except DoesNotFit:
                 continue
             step = BoardStep(lowered, board.clock.sync_hz, link_of(board))
-            return Design(task, board, device, local, config, step, _n_push(step, task.workers), task.workers)
+            return Design(task, board, device, local, config, step, _n_push(step, workers), workers, ground)
     return None
 
 
@@ -269,8 +105,8 @@ def _n_push(step: BoardStep, workers: int) -> int:
 
 
 def _with_workers(design: Design) -> Design:
-    """The design with as many workers as a limit on the time asks for."""
-    seconds = design.task.limits.seconds
+    """The design with as many workers as a limit on the time asks for, where the task leaves their number open."""
+    seconds = design.task.limits.seconds if design.task.workers is None else None
     while seconds is not None and design.epoch_seconds > seconds and design.workers < MOST_STALE_BATCHES:
         needed = math.ceil(design.workers * design.epoch_seconds / seconds)
         workers = min(MOST_STALE_BATCHES, max(design.workers + 1, needed))
@@ -284,20 +120,6 @@ def _keeps(design: Design) -> bool:
         (limits.seconds is not None and design.epoch_seconds > limits.seconds)
         or (limits.joules is not None and design.epoch_joules > limits.joules)
     )
-
-
-def pareto_front(designs: list[Design]) -> list[Design]:
-    """The designs that no other beats in time, energy and block RAM at once, the fastest first."""
-    def costs(design: Design) -> tuple[float, float, float]:
-        return design.epoch_seconds, design.epoch_joules, float(design.blocks)
-
-    front = []
-    for design in designs:
-        mine = costs(design)
-        others = (costs(other) for other in designs if other is not design)
-        if not any(other != mine and all(a <= b for a, b in zip(other, mine, strict=True)) for other in others):
-            front.append(design)
-    return sorted(front, key=costs)
 
 
 def embedding_range(design: Design) -> tuple[int, int]:
@@ -336,23 +158,31 @@ def _last(low: int, high: int, holds: Callable[[int], bool]) -> int:
     return low
 
 
-def _what_is_short(task: Task, board: BoardDescription, device: Device, networks: list[LocalNetwork]) -> str:
+def _what_is_short(
+    task: Task,
+    board: BoardDescription,
+    device: Device,
+    networks: list[LocalNetwork],
+    within: Sequence[RoutedShape] | None,
+) -> str:
     least = networks[-1]
-    short = _shortage_of(task, board, device, least)
+    short = _shortage_of(task, board, device, least, within)
     text = f"no engine on {board.key} holds even {_dashed(least.sizes)} in batches of {task.batch}: {short}"
     batch = task.batch
     while batch > 1:
         batch //= 2
-        if not _shortage_of(replace(task, batch=batch), board, device, least):
+        if not _shortage_of(replace(task, batch=batch), board, device, least, within):
             return f"{text}; batches of {batch} fit"
     more = "a board with" if task.limits.block_rams is None else "a limit of"
     return f"{text}; {more} more block RAM is needed"
 
 
-def _shortage_of(task: Task, board: BoardDescription, device: Device, least: LocalNetwork) -> str:
+def _shortage_of(
+    task: Task, board: BoardDescription, device: Device, least: LocalNetwork, within: Sequence[RoutedShape] | None
+) -> str:
     """The smallest shortage over all geometries; empty where there is none."""
     found: list[Shortage] = []
-    for rows, columns in geometries(device):
+    for rows, columns in geometries(device, within):
         config = engine_for(rows, columns, least.sizes, task.batch, BUFFERS, len(least.sizes) - 1)
         if config is not None:
             short = shortages(config, device, link_kind(board), task.limits.block_rams)
@@ -369,17 +199,23 @@ def _what_exceeds(task: Task, board: BoardDescription, found: list[Design]) -> s
     parts = []
     if limits.seconds is not None:
         best = min(map(_with_workers, found), key=lambda design: design.epoch_seconds)
-        over = best.epoch_seconds - limits.seconds
-        if over > 0:
-            time = f"{best.epoch_seconds:.3g} s with {best.workers} workers"
-            parts.append(f"an epoch takes {time}, {over:.3g} s more than the limit")
+        if best.epoch_seconds > limits.seconds:
+            time = f"{best.epoch_seconds:.3g} s with {counted_workers(best.workers)}"
+            if task.workers is None:
+                alone = min(found, key=lambda design: design.epoch_seconds)
+                time = f"{alone.epoch_seconds:.3g} s with 1 worker and {time}, the most that may train together"
+            parts.append(f"an epoch takes {time}; the limit is {limits.seconds:g} s")
     if limits.joules is not None:
         best = min(found, key=lambda design: design.epoch_joules)
-        over = best.epoch_joules - limits.joules
-        if over > 0:
-            parts.append(f"an epoch takes {best.epoch_joules:.3g} J at the least, {over:.3g} J more than the limit")
+        if best.epoch_joules > limits.joules:
+            parts.append(f"an epoch takes {best.epoch_joules:.3g} J at the least; the limit is {limits.joules:g} J")
     nearest = "; ".join(parts) or "no design keeps both limits at once"
     return f"no engine on {board.key} keeps the limits: {nearest}"
+
+
+def counted_workers(workers: int) -> str:
+    """In words."""
+    return "1 worker" if workers == 1 else f"{workers} workers"
 
 
 def _dashed(sizes: tuple[int, ...]) -> str:

@@ -7,9 +7,10 @@ from functools import cached_property
 from deep3.compiler.network.network import training_multiply_adds
 
 from .costs import LocalCosts, iteration_seconds, local_costs
+from .design import MOST_STALE_BATCHES, Task
 from .local_network import LocalNetwork, chain, largest
 from .profile import Profile
-from .sizing import COMMUNICATION_SHARE, MOST_STALE_BATCHES, NothingFits, Task
+from .sizing import COMMUNICATION_SHARE, NothingFits, counted_workers
 
 __all__ = ["WorkerDesign", "size_workers"]
 
@@ -77,13 +78,15 @@ def size_workers(task: Task, profile: Profile) -> WorkerDesign:
     local = networks[index]
     costs = _costs(task, profile, local)
     wanted = math.ceil(2 * costs.communication_seconds / (COMMUNICATION_SHARE * costs.step_seconds))
-    workers = task.workers
+    workers = task.workers or 1
     design = WorkerDesign(task, profile, local, max(1, min(wanted, MOST_STALE_BATCHES // workers)), workers)
     for name, limit, value in (
         ("s", task.limits.seconds, design.epoch_seconds), ("J", task.limits.joules, design.epoch_joules)
     ):  # fmt: skip
         if limit is not None and value > limit:
-            raise NothingFits(f"an epoch takes {value:.3g} {name}, {value - limit:.3g} {name} more than the limit")
+            raise NothingFits(
+                f"an epoch takes {value:.3g} {name} with {counted_workers(workers)}; the limit is {limit:g} {name}"
+            )
     return design
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from deep3.errors import Deep3Error
 
 from .program import ADDRESS_BITS, LABEL_ADDRESS_BITS
 
-__all__ = ["BANK_GRANULARITY_WORDS", "ConfigError", "EngineConfig"]
+__all__ = ["BANK_GRANULARITY_WORDS", "LIMITS", "ConfigError", "EngineConfig", "Limit"]
 
 BANK_GRANULARITY_WORDS = 1024
 """Operand banks come in whole block RAMs of 1024 x 18 bits (ECP5 DP16KD, Xilinx RAMB18)."""
@@ -24,6 +24,47 @@ RTL_VERSION = 1
 
 class ConfigError(Deep3Error, ValueError):
     """A configuration with an unknown, malformed or impossible value; the message names it and what would work."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Integers that a field takes: ``low`` to ``high``, whole multiples of ``step``, perhaps powers of two only."""
+
+    low: int
+    high: int
+    step: int = 1
+    power_of_two: bool = False
+
+    def __str__(self) -> str:
+        """In words, as docs/engine_toml.md has them."""
+        kind = ", a power of two" if self.power_of_two else f", a multiple of {self.step}" if self.step > 1 else ""
+        return f"{self.low} to {self.high}{kind}"
+
+    def check(self, name: str, value: int) -> None:
+        """Raise ConfigError, with the ``name`` of the field, for a value outside."""
+        if not self.low <= value <= self.high:
+            raise ConfigError(f"{name} must be between {self.low} and {self.high}, not {value!r}")
+        if value % self.step:
+            raise ConfigError(f"{name} must be a multiple of {self.step}, not {value!r}")
+        if self.power_of_two and value & (value - 1):
+            raise ConfigError(f"{name} must be a power of two, not {value!r}")
+
+
+LIMITS = {
+    "rows": Limit(2, 16),
+    "columns": Limit(2, 16),
+    "activation_bank_words": Limit(BANK_GRANULARITY_WORDS, (1 << ADDRESS_BITS) // 2, BANK_GRANULARITY_WORDS),
+    "weight_bank_words": Limit(BANK_GRANULARITY_WORDS, (1 << ADDRESS_BITS) // 2, BANK_GRANULARITY_WORDS),
+    "error_bank_words": Limit(BANK_GRANULARITY_WORDS, (1 << ADDRESS_BITS) // 2, BANK_GRANULARITY_WORDS),
+    "label_words": Limit(64, 1 << LABEL_ADDRESS_BITS, power_of_two=True),
+    "accumulator_words": Limit(16, 1024, power_of_two=True),
+    "activation_entries": Limit(64, 2048, power_of_two=True),
+    "exponential_entries": Limit(16, 256, power_of_two=True),
+    "max_classes": Limit(2, 256, power_of_two=True),
+    "max_layers": Limit(1, 16),
+}
+"""What `EngineConfig` takes, by field. All banks of an operand memory together hold 2^18 words at most: the limits of
+``*_bank_words`` are those of two banks, more banks have lower ones (`EngineConfig.limit`)."""
 
 
 @dataclass(frozen=True)
@@ -78,29 +119,13 @@ class EngineConfig:
             value = getattr(self, field.name)
             if type(value) is not field.type:
                 raise ConfigError(f"{field.name} must be of type {field.type.__name__}, not {value!r}")  # type: ignore[union-attr]
-        self._check_range("rows", 2, 16)
-        self._check_range("columns", 2, 16)
-        for name in ("activation_bank_words", "weight_bank_words", "error_bank_words"):
-            self._check_range(name, BANK_GRANULARITY_WORDS, (1 << ADDRESS_BITS) // self.banks)
-            if getattr(self, name) % BANK_GRANULARITY_WORDS:
-                raise ConfigError(f"{name} must be a multiple of {BANK_GRANULARITY_WORDS}, not {getattr(self, name)!r}")
-        self._check_power_of_two("label_words", 64, 1 << LABEL_ADDRESS_BITS)
-        self._check_power_of_two("accumulator_words", 16, 1024)
-        self._check_power_of_two("activation_entries", 64, 2048)
-        self._check_power_of_two("exponential_entries", 16, 256)
-        self._check_power_of_two("max_classes", 2, 256)
-        self._check_range("max_layers", 1, 16)
+        for name in LIMITS:
+            self.limit(name).check(name, getattr(self, name))
 
-    def _check_range(self, name: str, low: int, high: int) -> None:
-        value = getattr(self, name)
-        if not low <= value <= high:
-            raise ConfigError(f"{name} must be between {low} and {high}, not {value!r}")
-
-    def _check_power_of_two(self, name: str, low: int, high: int) -> None:
-        self._check_range(name, low, high)
-        value = getattr(self, name)
-        if value & (value - 1):
-            raise ConfigError(f"{name} must be a power of two, not {value!r}")
+    def limit(self, name: str) -> Limit:
+        """What a field takes beside the other fields of this engine."""
+        limit = LIMITS[name]
+        return replace(limit, high=(1 << ADDRESS_BITS) // self.banks) if name.endswith("_bank_words") else limit
 
     @property
     def banks(self) -> int:
@@ -159,7 +184,7 @@ class EngineConfig:
         Raises
         ------
         ConfigError
-            For malformed TOML, an unknown key or a bad value.
+            For malformed TOML, a missing table, an unknown key or a bad value.
         """
         try:
             document = tomllib.loads(text)
@@ -168,7 +193,9 @@ class EngineConfig:
         unknown = sorted(set(document) - {"engine"})
         if unknown:
             raise ConfigError(f"{source}: unknown table or key {unknown[0]!r}; the one table is [engine]")
-        table: Any = document.get("engine", {})
+        if "engine" not in document:
+            raise ConfigError(f"{source}: the table [engine] is missing; with no key in it, it is the 8x8 engine")
+        table: Any = document["engine"]
         if not isinstance(table, dict):
             raise ConfigError(f"{source}: engine must be a table, not {table!r}")
         known = [field.name for field in fields(cls)]

@@ -5,10 +5,14 @@ import re
 from dataclasses import dataclass
 
 __all__ = [
-    "BROADCAST_MAC", "ETHERNET_HEADER_BYTES", "ETHERTYPE_ARP", "ETHERTYPE_IPV4", "FCS_BYTES", "IPV4_HEADER_BYTES",
+    "BROADCAST_MAC", "DEFAULT_IP", "ETHERNET_HEADER_BYTES", "ETHERTYPE_ARP", "ETHERTYPE_IPV4", "FCS_BYTES",
+    "IPV4_HEADER_BYTES",
     "MAX_FRAME_BYTES", "MIN_FRAME_BYTES", "PREAMBLE", "PREAMBLE_BYTES", "PROTOCOL_ICMP", "PROTOCOL_UDP", "SFD",
     "UDP_HEADER_BYTES", "Station",
 ]  # fmt: skip
+
+DEFAULT_IP = "192.168.1.50"
+"""Address that a bitstream gets unless another is asked for."""
 
 PREAMBLE = 0x55
 SFD = 0xD5

@@ -6,23 +6,22 @@ import time
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from deep3.cost_model.boards import board_names, load_board
+from deep3.cost_model.boards import load_board
 from deep3.flow.build_request import BuildError, BuildRequest, with_sync_hz
 from deep3.flow.synthesis import ROUTERS
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.protocol import UDP_PORT
-from deep3.hdl.contract.station import Station
+from deep3.hdl.contract.station import DEFAULT_IP, Station
 from deep3.host.reports.timing import critical_path_words, timing_table
 
+from .boards import BOARD_HELP
 from .command import Command, Report
 
 __all__ = ["COMMAND"]
 
-DEFAULT_IP = "192.168.1.50"
-
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--board", required=True, metavar="B", help=f"one of {', '.join(board_names())}")
+    parser.add_argument("--board", required=True, metavar="B", help=BOARD_HELP)
     parser.add_argument("--config", metavar="FILE", help="engine (TOML; default: the one in the board's description)")
     parser.add_argument(
         "--link", choices=["ethernet", "uart"], default="ethernet", help="the port that packets take (default ethernet)"
@@ -35,7 +34,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--router", choices=ROUTERS, default=ROUTERS[0], help=f"of nextpnr (default {ROUTERS[0]})")
     parser.add_argument("--sync-mhz", type=float, metavar="F", help="clock of engine and stack (default: the board's)")
-    parser.add_argument("--output", metavar="DIR", help="where the results go (default: bitstreams/BOARD)")
+    parser.add_argument("-o", "--output", metavar="DIR", help="where the results go (default: bitstreams/BOARD)")
 
 
 def _run(arguments: argparse.Namespace) -> Report:

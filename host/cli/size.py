@@ -3,17 +3,27 @@
 import argparse
 from pathlib import Path
 
+from deep3.cost_model.boards import load_board
+from deep3.cost_model.design import OBJECTIVES, Limits, Task
 from deep3.cost_model.local_network import GlobalNetwork
-from deep3.cost_model.sizing import OBJECTIVES, Limits, Task
+from deep3.cost_model.profile import Profile
+from deep3.cost_model.sizing import size
+from deep3.host.reports.sizing import board_report, worker_report
+from deep3.host.reports.sizing_advice import DEFAULT_ENGINE_FILE
 
+from .boards import BOARD_HELP
 from .command import Command, Report
 
 __all__ = ["COMMAND"]
 
 
+MOST_BUILDS = 3
+PICTURES = (".png", ".pdf", ".svg")
+
+
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     platform = parser.add_mutually_exclusive_group(required=True)
-    platform.add_argument("--board", metavar="BOARD", help="a folder of constraints/")
+    platform.add_argument("--board", metavar="B", help=BOARD_HELP)
     platform.add_argument("--profile", metavar="FILE", help="CPU or CUDA workers as deep3 profile measured them")
     parser.add_argument("--force", action="store_true", help="with --profile: also one of another machine")
     parser.add_argument("--features", type=int, required=True, metavar="N", help="features of a sample")
@@ -21,13 +31,31 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--classes", type=int, required=True, metavar="N", help="classes")
     parser.add_argument("--samples", type=int, default=10_000, metavar="N", help="training samples (default 10000)")
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="samples of a batch (default 32)")
-    parser.add_argument("--objective", choices=list(OBJECTIVES), default="runtime", help="what is made small")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="boards that train together (default 1)")
-    parser.add_argument("--max-seconds", type=float, metavar="X", help="limit of an epoch")
-    parser.add_argument("--max-joules", type=float, metavar="X", help="limit of an epoch")
+    parser.add_argument(
+        "--objective", choices=list(OBJECTIVES), default="runtime",
+        help="what is made small: time or energy of an epoch, their product, block RAM (default runtime)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--workers", type=int, metavar="N",
+        help="boards, or processes, that train together (default: 1, or the fewest boards that keep --max-seconds)",
+    )  # fmt: skip
+    parser.add_argument("--max-seconds", type=float, metavar="S", help="limit of an epoch in seconds (default none)")
+    parser.add_argument("--max-joules", type=float, metavar="J", help="limit of an epoch in joules (default none)")
     parser.add_argument("--max-block-rams", type=int, metavar="N", help="limit of the device's block RAMs")
+    parser.add_argument(
+        "--unrouted", action="store_true", help="also arrays larger than those that were routed on the board's part"
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="write the engine there (TOML)")
-    parser.add_argument("--picture", metavar="FILE", help="draw Pareto front, block RAM and roofline (PNG, PDF, SVG)")
+    parser.add_argument(
+        "--picture", type=_picture, metavar="FILE", help="draw Pareto front, block RAM and roofline (PNG, PDF, SVG)"
+    )
+
+
+def _picture(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() not in PICTURES:
+        raise argparse.ArgumentTypeError(f"must end in {', '.join(PICTURES)}, not {text!r}")
+    return path
 
 
 def _sizes(text: str) -> tuple[int, ...]:
@@ -38,8 +66,6 @@ def _sizes(text: str) -> tuple[int, ...]:
 
 
 def _run(arguments: argparse.Namespace) -> Report:
-    from deep3.host.reports.sizing import size_report
-
     task = Task(
         network=GlobalNetwork(arguments.features, arguments.hidden, arguments.classes),
         samples=arguments.samples,
@@ -50,22 +76,21 @@ def _run(arguments: argparse.Namespace) -> Report:
     )
     if arguments.profile:
         return _run_workers(task, arguments)
-    report, designs = size_report(task, arguments.board)
+    designs = size(task, load_board(arguments.board), arguments.unrouted)
+    report = board_report(designs, arguments.output, arguments.unrouted)
     if arguments.output:
         Path(arguments.output).write_text(report["engine"], encoding="utf-8")
     if arguments.picture:
         # Drawing takes longer than sizing.
         from deep3.host.reports.sizing_plot import plot_sizing
 
-        plot_sizing(designs, Path(arguments.picture))
+        plot_sizing(designs, arguments.picture)
     return report
 
 
 def _run_workers(task: Task, arguments: argparse.Namespace) -> Report:
     # PyTorch, whose version a profile names, takes seconds to import; boards do without it.
-    from deep3.cost_model.profile import Profile
     from deep3.host.measure.machine import fingerprint
-    from deep3.host.reports.sizing import worker_report
 
     profile = Profile.load(Path(arguments.profile), fingerprint, arguments.force)
     return worker_report(task, profile)
@@ -83,19 +108,20 @@ def _describe_workers(report: Report) -> str:
         ("an epoch's work", f"{time['epoch_seconds']:.3g} s, {report['energy']['epoch_joules']:.3g} J"
          f" ({report['energy']['origin']})"),
     ]  # fmt: skip
-    return "\n".join([f"{report['device']} workers", *(f"  {name:<24} {text}" for name, text in rows)])
+    lines = [f"{report['device']} workers", *(f"  {name:<24} {text}" for name, text in rows)]
+    return "\n".join([*lines, *_warning(report), "commands:", f"  {_train(report)}"])
 
 
 def _describe(report: Report) -> str:
     if "board" not in report:
         return _describe_workers(report)
     resources, time, energy = report["resources"], report["time"], report["energy"]
-    engine = dict(line.split(" = ") for line in report["engine"].splitlines() if " = " in line)
     embedding = report["embedding"]
     rows = [
         ("local network", f"{_dashed(report['local_network'])} of {_dashed(report['global_network'])}"),
         ("embedding", f"{embedding['length']} ({embedding['shortest']} to {embedding['longest']})"),
-        ("engine", f"{engine['rows']}x{engine['columns']} at {time['clock_hz'] / 1e6:g} MHz, {report['digest']}"),
+        ("engine", f"{report['rows']}x{report['columns']} at {time['clock_hz'] / 1e6:g} MHz, {report['digest']}"),
+        ("its shape", report["evidence"]["words"]),
         *((name.replace("_", " "), _used(resources[name])) for name in _COUNTED),
         ("workers, batches a push", f"{report['workers']}, {report['n_push']} of {report['batch']} samples"),
         ("a batch", f"{time['batch_cycles']} cycles, {1e6 * time['batch_on_link_seconds']:.0f} us on the link"),
@@ -107,7 +133,24 @@ def _describe(report: Report) -> str:
     lines += [f"  {name:<24} {text}" for name, text in rows]
     lines += [f"  {tensor}" for tensor in _map_lines(report["memory_map"])]
     lines += [f"note: {note}" for note in report["notes"]]
-    return "\n".join(lines)
+    lines += _warning(report)
+    written = "" if report["engine_file"] else f" (after -o {DEFAULT_ENGINE_FILE} beside what you typed)"
+    builds = report["commands"]["build"]
+    lines += [f"commands{written}:", *(f"  {build}" for build in builds[:MOST_BUILDS])]
+    if len(builds) > MOST_BUILDS:
+        lines.append(f"  ... and so on, to {builds[-1]}")
+    return "\n".join([*lines, f"  {_train(report)}"])
+
+
+def _warning(report: Report) -> list[str]:
+    if not report["too_small"]:
+        return []
+    help_ = f"; what helps: {' or '.join(report['remedies'])}"
+    return [f"warning: this local network is likely too small to learn: {'; '.join(report['too_small'])}{help_}"]
+
+
+def _train(report: Report) -> str:
+    return report["commands"]["train"] or "deep3 train takes no hidden layer as wide as that"
 
 
 _COUNTED = ("multipliers", "block_rams", "luts", "flip_flops")

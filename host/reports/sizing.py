@@ -2,29 +2,34 @@
 
 from typing import Any
 
-from deep3.cost_model.boards import load_board
+from deep3.cost_model.design import Design, Task, link_kind, pareto_front
+from deep3.cost_model.local_network import losses_of_accuracy
 from deep3.cost_model.profile import Profile
 from deep3.cost_model.resources import memories, memory_uses
-from deep3.cost_model.sizing import BUFFERS, Design, Task, embedding_range, link_kind, pareto_front, size
+from deep3.cost_model.sizing import BUFFERS, embedding_range
 from deep3.cost_model.worker_sizing import size_workers
 
-__all__ = ["memory_map", "size_report", "worker_report"]
+from .sizing_advice import DEFAULT_ENGINE_FILE, build_commands, remedies, train_command
+
+__all__ = ["board_report", "memory_map", "worker_report"]
 
 
-def size_report(task: Task, board_name: str) -> tuple[dict[str, Any], list[Design]]:
-    """The report of the best design, and all designs weighed.
+def board_report(designs: list[Design], engine: str | None, unrouted: bool) -> dict[str, Any]:
+    """The report of the first of the designs that were weighed.
 
-    Raises
-    ------
-    BoardDescriptionError, DeviceError
-        For an unknown board.
-    NothingFits
-        When no engine does what was asked.
+    Parameters
+    ----------
+    engine
+        File that its engine is written to; None for none.
+    unrouted
+        Whether shapes were weighed that were never routed.
     """
-    designs = size(task, load_board(board_name))
     best = designs[0]
+    task = best.task
     shortest, longest = embedding_range(best)
-    report = {
+    builds, workers = build_commands(best, engine or DEFAULT_ENGINE_FILE)
+    losses = losses_of_accuracy(best.local, task.network)
+    return {
         "board": best.board.key,
         "device": best.device.name,
         "objective": task.objective,
@@ -37,7 +42,11 @@ def size_report(task: Task, board_name: str) -> tuple[dict[str, Any], list[Desig
         "n_push": best.n_push,
         "workers": best.workers,
         "engine": best.config.to_toml(),
+        "engine_file": engine,
+        "rows": best.config.rows,
+        "columns": best.config.columns,
         "digest": best.config.digest,
+        "evidence": {"of_shape": best.ground.evidence.value, "words": str(best.ground)},
         "memory_map": memory_map(best),
         "resources": _resources(best),
         "time": _time(best),
@@ -48,11 +57,16 @@ def size_report(task: Task, board_name: str) -> tuple[dict[str, Any], list[Desig
             "busy_seconds": best.push.busy_seconds,
         },
         "roofline": _roofline(best),
+        "too_small": losses,
+        "remedies": remedies(best, unrouted) if losses else [],
+        "commands": {
+            "train": train_command(task, best.local, best.n_push, workers, engine or DEFAULT_ENGINE_FILE),
+            "build": builds,
+        },
         "notes": _notes(best),
         "designs_weighed": len(designs),
         "pareto_front": [_point(design) for design in pareto_front(designs)],
     }
-    return report, designs
 
 
 def worker_report(task: Task, profile: Profile) -> dict[str, Any]:
@@ -65,6 +79,8 @@ def worker_report(task: Task, profile: Profile) -> dict[str, Any]:
     """
     design = size_workers(task, profile)
     costs = design.costs
+    workers = [f"{profile.device}:{design.workers}"]
+    losses = losses_of_accuracy(design.local, task.network)
     return {
         "device": profile.device,
         "objective": task.objective,
@@ -89,6 +105,9 @@ def worker_report(task: Task, profile: Profile) -> dict[str, Any]:
             "epoch_joules": design.epoch_joules,
             "origin": profile.watts_origin,
         },
+        "too_small": losses,
+        "remedies": ["a smaller --batch", "another machine"] if losses else [],
+        "commands": {"train": train_command(task, design.local, design.n_push, workers), "build": []},
     }
 
 

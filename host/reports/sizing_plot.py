@@ -1,5 +1,6 @@
 """Picture of a sizing: Pareto front, block RAM floor plan, roofline."""
 
+from collections import Counter
 from pathlib import Path
 
 import matplotlib
@@ -12,18 +13,22 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullLocator
 from matplotlib.transforms import Bbox
 
+from deep3.cost_model.design import Design, link_kind, pareto_front
 from deep3.cost_model.resources import memories, memory_uses
-from deep3.cost_model.sizing import Design, link_kind, pareto_front
 
 __all__ = ["plot_sizing"]
 
 BLOCKS_A_ROW = 16
+NAME_PLACES = (
+    ((4, 3), "left", "bottom"), ((4, -3), "left", "top"), ((-4, 3), "right", "bottom"), ((-4, -3), "right", "top"),
+)  # fmt: skip
+"""Of a name beside a dot: points from its centre, and which corner of the name lies there."""
 
 
 def plot_sizing(designs: list[Design], path: Path) -> None:
     """Draw the designs weighed, the best first, into a PNG, PDF or SVG file."""
     best = designs[0]
-    figure, (front, plan, roofline) = plt.subplots(1, 3, figsize=(15, 4.6), layout="constrained")
+    figure, (front, plan, roofline) = plt.subplots(1, 3, figsize=(15, 5), layout="constrained", dpi=130)
     sizes = "-".join(map(str, best.local.sizes))
     shape = f"{best.config.rows}x{best.config.columns}"
     figure.suptitle(f"{best.board.name}: {sizes} on a {shape} engine (times and energies are predictions)")
@@ -32,43 +37,63 @@ def plot_sizing(designs: list[Design], path: Path) -> None:
     _roofline(roofline, best)
     # Only now it is known how much room there is.
     figure.draw_without_rendering()
-    _name_apart(front, [best, *pareto_front(designs)])
-    figure.savefig(path, dpi=130)
+    figure.set_layout_engine("none")
+    _name_apart(front, [best, *(design for design in pareto_front(designs) if design is not best)], designs)
+    figure.savefig(path)
     plt.close(figure)
 
 
 def _front(axes: Axes, designs: list[Design]) -> None:
-    front = pareto_front(designs)
-    groups = ((designs, "0.75", "weighed"), (front, "C0", "Pareto front"), (designs[:1], "C3", "best"))
+    # The best is on the front wherever time or energy is the objective, and then drawn once.
+    front = [design for design in pareto_front(designs) if design is not designs[0]]
+    rest = [design for design in designs[1:] if design not in front]
+    groups = ((rest, "0.75", "weighed"), (front, "C0", "Pareto front"), (designs[:1], "C3", "best"))
     for chosen, colour, label in groups:
-        axes.scatter(
-            [design.epoch_seconds for design in chosen], [design.epoch_joules for design in chosen],
-            s=[4 + design.blocks / 5 for design in chosen], color=colour, label=label,
-        )  # fmt: skip
+        if chosen:
+            axes.scatter(
+                [design.epoch_seconds for design in chosen], [design.epoch_joules for design in chosen],
+                s=[_area(design) for design in chosen], color=colour, label=label,
+            )  # fmt: skip
     for axis, scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
         scale("log")
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter("{x:g}")
         axis.set_minor_locator(NullLocator())
+    axes.margins(0.12)
     axes.set_xlabel("seconds for the work of an epoch")
     axes.set_ylabel("joules (modelled)")
     axes.set_title("designs; area: block RAM")
     axes.legend(fontsize=8)
 
 
-def _name_apart(axes: Axes, designs: list[Design]) -> None:
-    """Write the array's size beside each design, unless that would cover the name of one before it."""
-    named: list[Bbox] = []
+def _area(design: Design) -> float:
+    """Of its dot, in square points."""
+    return 4 + design.blocks / 5
+
+
+def _name_apart(axes: Axes, named: list[Design], designs: list[Design]) -> None:
+    """Write the array's size beside designs, each where it covers no dot, no name before it and not the legend, or
+    not at all."""
+    pixels_a_point = axes.figure.dpi / 72
+    taken = [legend.get_window_extent()] if (legend := axes.get_legend()) else []
     for design in designs:
+        centre = axes.transData.transform((design.epoch_seconds, design.epoch_joules))
+        radius = np.sqrt(_area(design)) / 2 * pixels_a_point
+        taken.append(Bbox([centre - radius, centre + radius]))
+    frame = axes.get_window_extent()
+    for design in named:
+        text = f"{design.config.rows}x{design.config.columns}"
         place = (design.epoch_seconds, design.epoch_joules)
-        name = axes.annotate(
-            f"{design.config.rows}x{design.config.columns}", place, (3, 3), textcoords="offset points", fontsize=7
-        )
-        extent = name.get_window_extent()
-        if extent.count_overlaps(named):
+        for offset, sideways, upright in NAME_PLACES:
+            name = axes.annotate(
+                text, place, offset, textcoords="offset points", fontsize=7, ha=sideways, va=upright
+            )  # fmt: skip
+            extent = name.get_window_extent()
+            inside = frame.x0 <= extent.x0 and extent.x1 <= frame.x1 and frame.y0 <= extent.y0 and extent.y1 <= frame.y1
+            if inside and not extent.count_overlaps(taken):
+                taken.append(extent)
+                break
             name.remove()
-        else:
-            named.append(extent)
 
 
 def _floor_plan(axes: Axes, design: Design) -> None:
@@ -76,32 +101,46 @@ def _floor_plan(axes: Axes, design: Design) -> None:
     rows = -(-halves_there // (2 * BLOCKS_A_ROW))
     position = 0
     colours = plt.colormaps["tab20"]
-    shapes = memories(design.config, link_kind(design.board))
-    for index, use in enumerate(use for use in memory_uses(shapes, design.device.family) if use.block):
-        halves = use.halves
-        for half in range(position, position + halves):
+    halves: Counter[str] = Counter()
+    for use in memory_uses(memories(design.config, link_kind(design.board)), design.device.family):
+        if use.block:
+            halves[use.shape.name] += use.halves
+    for index, (name, count) in enumerate(halves.items()):
+        for half in range(position, position + count):
             row, column = divmod(half, 2 * BLOCKS_A_ROW)
             axes.add_patch(Rectangle((column / 2, row), 0.5, 0.9, color=colours(index % 20), lw=0))
-        axes.plot([], [], "s", color=colours(index % 20), label=f"{use.shape.name} ({halves / 2:g})")
-        position += halves
-    axes.add_patch(Rectangle((0, 0), BLOCKS_A_ROW, rows, fill=False, color="0.4"))
+        axes.plot([], [], "s", color=colours(index % 20), label=f"{name} ({count / 2:g})")
+        position += count
+    # What is there and free, so that an empty place is not taken for the end of the device.
+    for half in range(position, halves_there):
+        row, column = divmod(half, 2 * BLOCKS_A_ROW)
+        axes.add_patch(Rectangle((column / 2, row), 0.5, 0.9, color="0.93", lw=0))
+    axes.plot([], [], "s", color="0.93", label=f"free ({(halves_there - position) / 2:g})")
     axes.set_xlim(0, BLOCKS_A_ROW)
     axes.set_ylim(rows, 0)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set_axis_off()
     axes.set_title(f"{design.device.block_ram.kind}: {design.blocks} of {design.device.block_ram.count}")
     axes.legend(fontsize=6, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2, frameon=False)
 
 
 def _roofline(axes: Axes, design: Design) -> None:
     step = design.step
-    intensity = np.geomspace(step.intensity / 30, step.intensity * 30, 200)
+    knee = step.peak_macs_per_second / step.link.words_per_second
+    low, high = sorted((knee, step.intensity))
+    intensity = np.geomspace(low / 5, high * 5, 200)
     feed = intensity * step.link.words_per_second
     axes.loglog(intensity, np.minimum(feed, step.peak_macs_per_second) / 1e9, color="C0", label="array, link")
+    fed = step.macs / max(step.batch_seconds, step.stream_seconds)
     achieved = step.macs * design.n_push / design.push.seconds
-    axes.plot([step.intensity], [achieved / 1e9], "o", color="C3", label="this design, weights' way included")
-    axes.plot([step.intensity], [step.macs / step.batch_seconds / 1e9], "^", color="C2", label="engine alone")
+    axes.plot([step.intensity], [fed / 1e9], "^", color="C2", label="batch after batch")
+    axes.plot([step.intensity], [achieved / 1e9], "o", color="C3", label="weights' way included")
+    axes.set_xlim(intensity[0], intensity[-1])
+    axes.set_ylim(top=2 * step.peak_macs_per_second / 1e9)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(NullLocator())
     axes.set_xlabel("multiply-adds a word on the link")
     axes.set_ylabel("10^9 multiply-adds a second")
     axes.set_title(f"roofline; bottleneck: {design.push.bottleneck}")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="lower right")

@@ -165,7 +165,8 @@ TARGETS = (
     Target("cobs", _cobs_stream, tuple(encode(packet) for packet in HOST_PACKETS)),
     Target("engine-toml", _text(EngineConfig.from_toml), (CONFIG.to_toml().encode(),), (ConfigError,)),
     Target(
-        "board-toml", _text(lambda text: parse_board(text, "fuzzed", "board.toml")), BOARDS, (BoardDescriptionError,)
+        "board-toml", _text(lambda text: parse_board(text, Path("fuzzed"), "board.toml")), BOARDS,
+        (BoardDescriptionError,),
     ),
     Target("endpoint", _text(parse_endpoint), (b"127.0.0.1:4660", b"[::1]:7"), (AddressError,)),
     Target("place", _text(parse_place), (b"192.168.1.255", b"board:54321"), (DiscoveryError,)),

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from deep3.cost_model.boards import board_names, load_board
+from deep3.cost_model.design import Design, Task
 from deep3.cost_model.local_network import GlobalNetwork
 from deep3.cost_model.logic import luts_of
 from deep3.cost_model.resources import Link, block_rams, multipliers
-from deep3.cost_model.sizing import Design, Task, size
+from deep3.cost_model.sizing import size
 from deep3.flow.sample_synthesis import synthesise_sample
 from deep3.host.board.board import Board
 from deep3.host.board.virtual import VirtualBoard

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,12 +66,12 @@ def test_an_unknown_board_is_refused(name: str, message: str) -> None:
 def test_a_bad_description_is_one_line(old: str, new: str, message: str) -> None:
     assert old in TEXT
     with pytest.raises(BoardDescriptionError) as caught:
-        parse_board(TEXT.replace(old, new), "b", "b")
+        parse_board(TEXT.replace(old, new), Path("b"), "b")
     assert str(caught.value) == message
 
 
 def test_power_is_read() -> None:
-    board = parse_board(TEXT + "\n[power]\nidle_watts = 1.5\n[power.joules]\nmultiply = 1e-11\n", "b", "b")
+    board = parse_board(TEXT + "\n[power]\nidle_watts = 1.5\n[power.joules]\nmultiply = 1e-11\n", Path("b"), "b")
     assert board.power is not None
     assert board.power.idle_watts == 1.5
     assert board.power.joules == {"multiply": 1e-11}

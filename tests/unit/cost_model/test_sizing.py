@@ -11,26 +11,16 @@ from deep3.compiler.layout import Layout
 from deep3.compiler.lowering import lower
 from deep3.compiler.network.network import Network
 from deep3.cost_model.boards import board_names, load_board
+from deep3.cost_model.design import OBJECTIVES, Design, Limits, SizingError, Task, link_kind, pareto_front
 from deep3.cost_model.devices import load_device
 from deep3.cost_model.engine_choice import engine_for, shortages
 from deep3.cost_model.link_time import LinkTime
 from deep3.cost_model.local_network import GlobalNetwork, chain, largest, operand_words
-from deep3.cost_model.sizing import (
-    OBJECTIVES,
-    Design,
-    Limits,
-    NothingFits,
-    SizingError,
-    Task,
-    embedding_range,
-    link_kind,
-    pareto_front,
-    size,
-)
+from deep3.cost_model.sizing import NothingFits, embedding_range, size
 from deep3.cost_model.step_time import BoardStep
 from deep3.hdl.contract.config import BANK_GRANULARITY_WORDS, EngineConfig
 from deep3.hdl.contract.program import ADDRESS_BITS
-from deep3.host.reports.sizing import memory_map, size_report
+from deep3.host.reports.sizing import board_report, memory_map
 
 PAPER = (GlobalNetwork(200, (1000, 300), 9), GlobalNetwork(5625, (3000, 500), 19), GlobalNetwork(617, (200,), 26))
 
@@ -181,8 +171,8 @@ def test_an_engine_is_the_smallest_that_holds_a_network_and_none_where_no_engine
 @pytest.mark.parametrize("board", board_names())
 @pytest.mark.parametrize("network", PAPER, ids=lambda network: str(network.features))
 def test_the_networks_of_the_paper_fit_every_board(board: str, network: GlobalNetwork) -> None:
-    report, designs = size_report(Task(network), board)
-    best = designs[0]
+    designs = size(Task(network), load_board(board))
+    best, report = designs[0], board_report(designs, None, False)
     assert EngineConfig.from_toml(report["engine"]) == best.config
     shortest, longest = embedding_range(best)
     assert 1 <= shortest <= best.local.embedding <= longest <= network.features
@@ -190,10 +180,11 @@ def test_the_networks_of_the_paper_fit_every_board(board: str, network: GlobalNe
 
 
 def test_an_array_that_the_link_cannot_feed_is_said_so() -> None:
-    report, designs = size_report(Task(PAPER[2]), "arty-a7-100")
+    designs = size(Task(PAPER[2]), load_board("arty-a7-100"))
+    report = board_report(designs, None, False)
     assert report["bottleneck"]["what"] == "link"
     assert any(note.startswith("the link feeds the array ") for note in report["notes"])
-    fed = size_report(Task(PAPER[1]), "ecpix5-85f")[0]
+    fed = board_report(size(Task(PAPER[1]), load_board("ecpix5-85f")), None, False)
     assert fed["bottleneck"]["what"] == "array"
     assert not any("feeds" in note for note in fed["notes"])
     assert designs[0].step.fed_macs_per_second < designs[0].step.peak_macs_per_second
@@ -213,9 +204,9 @@ def test_what_is_short_is_said_in_one_line() -> None:
     board = load_board("ecpix5-85f")
     with pytest.raises(NothingFits, match=r"holds even .* block RAMs short \(\d+ needed, 12 usable\)"):
         size(Task(PAPER[2], limits=Limits(block_rams=12)), board)
-    with pytest.raises(NothingFits, match=r"an epoch takes .* s more than the limit"):
+    with pytest.raises(NothingFits, match=r"takes .* s with 1 worker and .* s with 160 workers, .* limit is 1e-06 s"):
         size(Task(PAPER[2], limits=Limits(seconds=1e-6)), board)
-    with pytest.raises(NothingFits, match=r"an epoch takes .* J more than the limit"):
+    with pytest.raises(NothingFits, match=r"an epoch takes .* J at the least; the limit is 1e-06 J"):
         size(Task(PAPER[2], limits=Limits(joules=1e-6)), board)
     with pytest.raises(NothingFits, match="batches of 2046 fit"):
         size(Task(PAPER[2], batch=4093), load_board("arty-a7-100"))

@@ -38,7 +38,7 @@ def test_banks_are_the_least_power_of_two_that_serves_rows_and_columns(config: E
 
 
 def test_left_out_fields_take_their_defaults() -> None:
-    assert EngineConfig.from_toml("") == EngineConfig()
+    assert EngineConfig.from_toml("[engine]") == EngineConfig()
     assert EngineConfig.from_toml("[engine]\nrows = 4\n") == EngineConfig(rows=4)
 
 
@@ -65,6 +65,7 @@ def test_bad_values_are_named(changes: dict[str, object], message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("", "e.toml: the table [engine] is missing; with no key in it, it is the 8x8 engine"),
         ("rows = 4", "e.toml: unknown table or key 'rows'; the one table is [engine]"),
         ("engine = 3", "e.toml: engine must be a table, not 3"),
         ("[engine]\nrows = 99", "e.toml: rows must be between 2 and 16, not 99"),

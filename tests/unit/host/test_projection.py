@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deep3.hdl.contract.fixed_point import RangeError
-from deep3.host.projection.dictionary import ProjectionError, fit_projection, grow_basis
+from deep3.host.projection.dictionary import ProjectionError, basis_of_length, fit_projection, grow_basis
 
 
 def low_rank(samples: int, features: int, rank: int, seed: int, noise: float = 0.0) -> np.ndarray:
@@ -76,6 +76,45 @@ def test_a_larger_threshold_takes_fewer_atoms() -> None:
     atoms = [grow_basis(x, beta).shape[1] for beta in (0.05, 0.3, 0.6, 0.95)]
     assert atoms == sorted(atoms, reverse=True)
     assert atoms[0] > atoms[-1]
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 1000), st.integers(1, 30))
+def test_a_basis_has_the_length_that_was_asked_for(seed: int, length: int) -> None:
+    x = low_rank(200, 30, 30, seed, noise=0.1)
+    basis = basis_of_length(x, length)
+    assert basis.shape == (30, length)
+    assert np.abs(basis.T @ basis - np.eye(length)).max() < 2e-5
+
+
+def test_a_longer_embedding_loses_less() -> None:
+    x = low_rank(300, 40, 40, seed=3)
+    lost = [np.linalg.norm(relative_errors(x, basis_of_length(x, length))) for length in (4, 12, 24, 40)]
+    assert lost == sorted(lost, reverse=True)
+    assert lost[-1] < 1e-3
+
+
+def test_an_embedding_is_that_of_the_threshold_that_gives_it() -> None:
+    x = low_rank(300, 40, 40, seed=3)
+    lengths = {beta: grow_basis(x, beta).shape[1] for beta in (0.3, 0.5, 0.7)}
+    for beta, length in lengths.items():
+        assert relative_errors(x, basis_of_length(x, length)).max() <= beta + 0.1
+    assert fit_projection(x, None, 12).outputs == 12
+
+
+@pytest.mark.parametrize(
+    ("beta", "embedding", "message"),
+    [
+        (None, 0, "embedding must be between 1 and the 30 features of a sample, not 0"),
+        (None, 31, "embedding must be between 1 and the 30 features of a sample, not 31"),
+        (None, 9, "embedding must be at most 8, not 9: the samples span no more dimensions"),
+        (0.3, 8, "give a threshold beta or a length of the embedding, not both (0.3, 8)"),
+    ],
+)
+def test_a_length_that_the_data_cannot_give(beta: float | None, embedding: int, message: str) -> None:
+    with pytest.raises(ProjectionError) as caught:
+        fit_projection(low_rank(200, 30, 8, seed=1), beta, embedding)
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize("beta", [None, 0.3])
