@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 
 from deep3.host.training.settings import ACTIVATIONS, LOSSES, TrainSettings
+from deep3.host.workers.threads import wait_without_spinning
 
 from .command import Command, Report
 
@@ -36,7 +37,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="cpu:N, cuda:N, golden:N (bit-exact model of the engine), virtual:N (its RTL in simulation), "
         "board:HOST[:PORT], or serial:PORT[:BAUD]; may be repeated (default cpu:1)",
     )
-    parser.add_argument("--config", metavar="FILE", help="engine of golden, virtual, board and serial workers, as TOML")
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="engine of golden, virtual, board and serial workers, as TOML (default: one that fits; boards: 8x8)",
+    )
+    parser.add_argument("--take-over", action="store_true", help="take boards that another host uses")
     parser.add_argument("--activation", choices=sorted(ACTIVATIONS), help="of the hidden layers (default tanh)")
     parser.add_argument("--loss", choices=sorted(LOSSES), help="of the output (default softmax)")
     _number(parser, "batch", int, "samples of a batch")
@@ -77,6 +83,7 @@ def _beta(text: str) -> float | None:
 
 
 def _run(arguments: argparse.Namespace) -> Report:
+    wait_without_spinning()
     # PyTorch takes seconds to import; the other commands do without it.
     from deep3.host.training.run import train
 

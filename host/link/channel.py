@@ -18,11 +18,14 @@ from deep3.hdl.contract.protocol import (
     Welcome,
 )
 
-from .errors import BoardDoesNotAccept, BoardDoesNotAnswer, SessionLost, WrongDigest, WrongVersion
+from .errors import BoardDoesNotAccept, BoardDoesNotAnswer, BoardInUse, SessionLost, WrongDigest, WrongVersion
 from .round_trip import RoundTrip
 from .transport import BATCH_PACKETS, Buffer, Transport
 
-__all__ = ["Channel", "Received"]
+__all__ = ["FREE_SESSION", "Channel", "Received"]
+
+FREE_SESSION = 0xFFFF_FFFF
+"""Session that a host leaves behind when it gives a board back: a board has none from the reset on only."""
 
 DIAGNOSIS_S = 0.5
 """Time given to finding out why a board fell silent."""
@@ -89,8 +92,8 @@ class Channel:
         self._heard_s = time.monotonic()
         return Received(kind, flags, sequence, address, datagram[HEADER_BYTES:body])
 
-    def open(self, digest: str) -> None:
-        """Take the board over: a new session number replaces the current one.
+    def open(self, digest: str, replaces: int | None = None) -> None:
+        """Take the board over: a new session number replaces the current one, or only session ``replaces``.
 
         Raises
         ------
@@ -98,6 +101,8 @@ class Channel:
             When nothing answers, or the board goes to another host each time.
         WrongDigest, WrongVersion
             When another engine, or another protocol, answers; the board is left as it was.
+        BoardInUse
+            When the current session is, or becomes, another than ``replaces``.
         """
         welcome = self.hello(0, 0)
         if welcome.version != PROTOCOL_VERSION:
@@ -110,13 +115,19 @@ class Channel:
                 f"board at {self.name} carries engine {welcome.digest:016x}, not {digest}: "
                 f"use the configuration the board was built from"
             )
-        current, session = welcome.session, secrets.randbelow(0xFFFF_FFFF) + 1
+        current, session = welcome.session, secrets.randbelow(FREE_SESSION - 1) + 1
         since_s = time.monotonic()
         # Another host may win between question and swap; the WELCOME then names the session to replace.
         while current != session:
+            if replaces not in (None, current):
+                raise BoardInUse(f"board at {self.name} was taken by another host just now; wait for its end")
             current = self.hello(session, current).session
             self.check_patience(since_s, "for a session (HELLO)")
         self.session = session
+
+    def give_back(self) -> None:
+        """Let the next host know that this one is done; a packet that is lost costs that host a wait."""
+        self.send([Packet(Type.HELLO, FREE_SESSION, secrets.randbits(32), self.session).pack()])
 
     def hello(self, session: int, current: int, patience_s: float | None = None) -> Welcome:
         """Ask for WELCOME until it comes; ``session`` 0 only asks, any other replaces ``current`` by it.

@@ -13,6 +13,7 @@ from typing import Any
 from deep3.hdl.contract.address import AddressError, format_endpoint, parse_endpoint
 from deep3.hdl.contract.protocol import UDP_PORT, Packet, PacketError, Type, Welcome, parse_packet
 
+from .channel import FREE_SESSION
 from .errors import LinkError
 
 __all__ = ["DiscoveryError", "FoundBoard", "broadcast_addresses", "discover", "parse_place"]
@@ -146,4 +147,5 @@ def _board(datagram: bytes, number: int, peer: Any) -> FoundBoard | None:
         return None
     address = format_endpoint(*peer)
     digest = f"{welcome.digest:016x}"
-    return FoundBoard(address, digest, welcome.rows, welcome.columns, welcome.session, welcome.version)
+    session = 0 if welcome.session == FREE_SESSION else welcome.session
+    return FoundBoard(address, digest, welcome.rows, welcome.columns, session, welcome.version)

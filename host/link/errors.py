@@ -6,6 +6,7 @@ __all__ = [
     "BoardBusy",
     "BoardDoesNotAccept",
     "BoardDoesNotAnswer",
+    "BoardInUse",
     "LinkError",
     "SessionLost",
     "WrongDigest",
@@ -27,6 +28,10 @@ class BoardDoesNotAccept(LinkError):
 
 class BoardBusy(LinkError):
     """An operand memory was read while a run was on."""
+
+
+class BoardInUse(LinkError):
+    """Another host uses the board."""
 
 
 class SessionLost(LinkError):

@@ -42,26 +42,33 @@ class Session:
         `EngineConfig.digest` of the engine the host was lowered for.
     patience_s
         Longest time without an answer, and without progress.
+    replaces
+        The only session that may be replaced; None for any.
 
     Raises
     ------
     BoardDoesNotAnswer
         When nothing answers.
+    BoardInUse
+        When the board's session is, or becomes, another than ``replaces``.
     WrongDigest, WrongVersion
         When another engine, or another protocol, answers.
     """
 
-    def __init__(self, transport: Transport, digest: str, patience_s: float = 5.0) -> None:
+    def __init__(
+        self, transport: Transport, digest: str, patience_s: float = 5.0, replaces: int | None = None
+    ) -> None:
         self._channel = Channel(transport, patience_s)
         self._ack: Ack | None = None
         self._acks = 0
         self._credit = PACKET_BUFFERS
         self._runs = 0
+        self._closed = False
         self._run_batches = 0
         self._reader = Reader(self._channel, self._take)
         self._ranges: list[tuple[int, int]] = []
         try:
-            self._channel.open(digest)
+            self._channel.open(digest, replaces)
         except BaseException:
             transport.close()
             raise
@@ -87,6 +94,7 @@ class Session:
 
     def close(self) -> None:
         """Close the transport; harmless when repeated."""
+        self._closed = True
         self._channel.close()
 
     def write(self, space: Space, address: int, words: Words) -> None:

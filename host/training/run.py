@@ -15,7 +15,7 @@ from deep3.host.projection.dictionary import Projection, fit_projection
 from deep3.host.records.recorder import Recorder, new_run_folder
 from deep3.host.reports.run_plot import plot_run
 from deep3.host.workers.base import Backend
-from deep3.host.workers.open import open_workers, parse_workers
+from deep3.host.workers.open import engine_of, open_workers, parse_workers
 from deep3.host.workers.pytorch import PytorchBackend
 
 from .checkpoint import Checkpoint
@@ -91,14 +91,16 @@ def train(settings: TrainSettings) -> dict[str, object]:
         For anything that the user must put right. The run folder keeps the best network up to then.
     """
     specs = parse_workers(list(settings.workers))
-    config = EngineConfig() if settings.config is None else EngineConfig.load(settings.config)
+    given = None if settings.config is None else EngineConfig.load(settings.config)
     dataset = load(settings.data, labels=settings.labels)
     prepared = prepare(dataset, settings)
     topology = settings.topology(prepared.projection.outputs, dataset.classes)
     network = GlobalNetwork.initialise(topology, settings.ratio, settings.seed)
     iterations = settings.iterations(len(prepared.training.labels))
+    local = network.local_topology()
+    config = engine_of(specs, given, local, settings.batch)
     with ExitStack() as stack:
-        backends = open_workers(specs, network.local_topology(), config, settings.batch, stack)
+        backends = open_workers(specs, local, config, settings.batch, stack, settings.take_over)
         folder = new_run_folder(Path(settings.runs), dataset.name)
         settings.save(folder / "settings.json")
         (folder / "engine.toml").write_text(config.to_toml(), encoding="utf-8")

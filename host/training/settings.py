@@ -56,7 +56,9 @@ class TrainSettings:
     deterministic
         Take updates in turns, so that the run repeats bit for bit.
     config
-        Path of an engine's configuration; None for the default engine.
+        Path of an engine's configuration; None for one that fits (`host.workers.open.engine_of`).
+    take_over
+        Take boards that another host uses.
     reference
         Also train the same network in float32 PyTorch, with the same multiply-adds.
     runs
@@ -80,6 +82,7 @@ class TrainSettings:
     seed: int = 1
     deterministic: bool = False
     config: str | None = None
+    take_over: bool = False
     reference: bool = False
     runs: str = "runs"
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from deep3.compiler.layout import most_buffers
+from deep3.compiler.layout import DoesNotFit, most_buffers
 from deep3.compiler.lowering import lower
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12
@@ -12,6 +12,7 @@ from deep3.host.board.board import Board
 from deep3.host.global_network.global_network import Weights
 
 from .base import BackendError, Trained
+from .engine_choice import what_fits
 
 __all__ = ["FpgaBackend"]
 
@@ -76,6 +77,9 @@ class FpgaBackend:
             # As many buffers as fit: then the batches of a push are usually all there before the run begins.
             buffers = most_buffers(topology, config, batch)
             lowered = lower(topology, config, batch, max(1, buffers))
+        except DoesNotFit as error:
+            remedy = what_fits(topology, config, batch)
+            raise BackendError(f"local network {topology.sizes} on {name}: {error}; {remedy}") from None
         except ValueError as error:
             raise BackendError(f"local network {topology.sizes} on {name}: {error}") from None
         self._board.load(lowered)

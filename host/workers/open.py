@@ -2,18 +2,17 @@
 ``serial:PORT[:BAUD]``."""
 
 import os
+import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
-
-import torch
 
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.address import parse_endpoint
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.protocol import UART_BAUD, UDP_PORT
 from deep3.host.board.board import Board
+from deep3.host.link.possession import HeldSession
 from deep3.host.link.serial import MAX_BAUD, MIN_BAUD, SerialTransport
-from deep3.host.link.session import Session
 from deep3.host.link.udp import UdpTransport
 from deep3.sim.board.errors import BoardBuildError
 from deep3.sim.golden.engine.engine import Engine
@@ -21,11 +20,17 @@ from deep3.sim.golden.port import GoldenPort
 
 from .base import Backend, BackendError
 from .engine import FpgaBackend
-from .pytorch import PytorchBackend
+from .engine_choice import choose_engine
+from .pytorch import PytorchBackend, use_threads
+from .threads import worker_threads
 
-__all__ = ["WorkerSpec", "open_workers", "parse_workers"]
+__all__ = ["WorkerSpec", "engine_of", "open_workers", "parse_workers"]
 
 COUNTED = ("cpu", "cuda", "golden", "virtual")
+CHOSEN = ("golden", "virtual")
+"""Workers that are an engine of whatever size."""
+BOARDS = ("board", "serial")
+"""Workers that are the engine they were built as."""
 MAX_WORKERS = 64
 
 
@@ -45,20 +50,42 @@ def parse_workers(texts: list[str]) -> list[WorkerSpec]:
     Raises
     ------
     BackendError
-        For an unknown kind, a bad count or address, or none at all.
+        For an unknown kind, a bad count or address, a board named twice, or none at all.
     """
     specs: list[WorkerSpec] = []
     for text in texts:
         if text.startswith("serial:"):
             specs.append(_parse_serial(text))
+            _check_new(specs)
             continue
         kind, address, count = _parse(text)
         for _ in range(count):
             number = 1 + sum(spec.kind == kind for spec in specs)
             specs.append(WorkerSpec(kind, text if address else f"{kind}-{number}", address))
+        _check_new(specs)
     if not 1 <= len(specs) <= MAX_WORKERS:
         raise BackendError(f"workers must be between 1 and {MAX_WORKERS}, not {len(specs)}")
     return specs
+
+
+def _check_new(specs: list[WorkerSpec]) -> None:
+    """The last worker is no board that was named before, by whatever name."""
+    *others, last = specs
+    for other in others:
+        if last.kind in BOARDS and last.kind == other.kind and _place(last) == _place(other):
+            raise BackendError(f"worker {last.name} is the same board as {other.name}: name every board once")
+
+
+def _place(spec: WorkerSpec) -> str:
+    """The address by which boards are told apart: links of devices followed, names of hosts looked up."""
+    if spec.kind == "serial":
+        return os.path.realpath(spec.address)
+    host, _, port = spec.address.rpartition(":")
+    try:
+        return f"{socket.gethostbyname(host)}:{port}"
+    except (OSError, UnicodeError):
+        # Whoever opens it says so with the reason.
+        return spec.address
 
 
 def _parse(text: str) -> tuple[str, str, int]:
@@ -96,40 +123,63 @@ def _parse_serial(text: str) -> WorkerSpec:
     return WorkerSpec("serial", text, port, baud)
 
 
+def engine_of(specs: list[WorkerSpec], given: EngineConfig | None, topology: Network, batch: int) -> EngineConfig:
+    """The engine of the workers that are engines: ``given``, else what fits the local network (`choose_engine`).
+
+    Where a board is among them, whose engine is what it was built as, an engine that is not given is the default one.
+
+    Raises
+    ------
+    BackendError
+        When no engine holds the network.
+    """
+    kinds = {spec.kind for spec in specs}
+    if given is None and kinds.intersection(CHOSEN) and not kinds.intersection(BOARDS):
+        return choose_engine([topology], batch)
+    return given or EngineConfig()
+
+
 def open_workers(
-    specs: list[WorkerSpec], topology: Network, config: EngineConfig, batch: int, stack: ExitStack
+    specs: list[WorkerSpec],
+    topology: Network,
+    config: EngineConfig,
+    batch: int,
+    stack: ExitStack,
+    take_over: bool = False,
 ) -> list[Backend]:
-    """Start every worker; ``stack`` closes them.
+    """Start every worker; ``stack`` closes them. A board that another host uses is refused, or taken over.
 
     Raises
     ------
     BackendError, LinkError
         When one cannot start, or the network does not fit it.
     """
-    cpus = sum(spec.kind == "cpu" for spec in specs)
-    if cpus:
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // len(specs)))
+    use_threads(worker_threads(batch * topology.training_multiply_adds, len(specs)))
     backends: list[Backend] = []
     for spec in specs:
-        backend = _open(spec, topology, config, batch, stack)
+        backend = _open(spec, topology, config, batch, stack, take_over)
         stack.callback(backend.close)
         backends.append(backend)
     return backends
 
 
-def _open(spec: WorkerSpec, topology: Network, config: EngineConfig, batch: int, stack: ExitStack) -> Backend:
+def _open(
+    spec: WorkerSpec, topology: Network, config: EngineConfig, batch: int, stack: ExitStack, take_over: bool
+) -> Backend:
     if spec.kind in ("cpu", "cuda"):
         return PytorchBackend(topology, spec.kind)
-    return FpgaBackend(_open_board(spec, config, stack), topology, batch)
+    return FpgaBackend(_open_board(spec, config, stack, take_over), topology, batch)
 
 
-def _open_board(spec: WorkerSpec, config: EngineConfig, stack: ExitStack) -> Board:
+def _open_board(spec: WorkerSpec, config: EngineConfig, stack: ExitStack, take_over: bool) -> Board:
     if spec.kind == "golden":
         return Board(GoldenPort(Engine(config)), config)
     if spec.kind == "board":
-        return Board(Session(UdpTransport(*parse_endpoint(spec.address)), config.digest), config)
+        transport = UdpTransport(*parse_endpoint(spec.address))
+        return Board(HeldSession(transport, config.digest, take_over=take_over), config)
     if spec.kind == "serial":
-        return Board(Session(SerialTransport(spec.address, spec.baud), config.digest), config)
+        line = SerialTransport(spec.address, spec.baud)
+        return Board(HeldSession(line, config.digest, take_over=take_over), config)
     # The gateware and its compiler are slow to import, and no other worker needs them.
     from deep3.host.board.virtual import VirtualBoard
 

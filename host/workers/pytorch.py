@@ -12,7 +12,7 @@ from deep3.host.global_network.global_network import Weights
 
 from .base import BackendError, Trained
 
-__all__ = ["PytorchBackend"]
+__all__ = ["PytorchBackend", "use_threads"]
 
 ACTIVATIONS = {
     Function.IDENTITY: lambda z: z,
@@ -20,6 +20,11 @@ ACTIVATIONS = {
     Function.TANH: torch.tanh,
     Function.SIGMOID: torch.sigmoid,
 }
+
+
+def use_threads(threads: int) -> None:
+    """Let every operation of PyTorch in this process compute with so many threads."""
+    torch.set_num_threads(threads)
 
 
 class PytorchBackend:

@@ -172,3 +172,26 @@ def test_workers_that_cannot_be(texts: list[str], message: str) -> None:
     with pytest.raises(BackendError) as caught:
         parse_workers(texts)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (
+            ["board:127.0.0.1", "cpu", "board:localhost:54321"],
+            "worker board:localhost:54321 is the same board as board:127.0.0.1: name every board once",
+        ),
+        (
+            ["serial:/dev/null", "serial:/dev/../dev/null:115200"],
+            "worker serial:/dev/../dev/null:115200 is the same board as serial:/dev/null: name every board once",
+        ),
+    ],
+)
+def test_a_board_named_twice(texts: list[str], message: str) -> None:
+    with pytest.raises(BackendError) as caught:
+        parse_workers(texts)
+    assert str(caught.value) == message
+
+
+def test_boards_on_two_ports_of_a_host_are_two() -> None:
+    assert len(parse_workers(["board:127.0.0.1:4660", "board:127.0.0.1:4661", "serial:/dev/null", "cpu"])) == 4

@@ -1,0 +1,92 @@
+"""Which engine golden and virtual workers are, where no configuration is given."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from deep3.compiler.layout import DoesNotFit, most_buffers
+from deep3.compiler.lowering import lower
+from deep3.compiler.network.network import Network
+from deep3.cost_model.engine_choice import engine_for
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.program import ADDRESS_BITS
+
+from .base import BackendError
+
+__all__ = ["choose_engine", "engines", "what_fits"]
+
+MOST_CLASSES = 256
+MOST_LABELS = 16384
+MOST_LAYERS = 16
+
+
+def engines(batch: int, classes: int, layers: int) -> list[EngineConfig]:
+    """Those to choose from, the smallest first: few, so that their virtual boards are usually built already.
+
+    The default engine, then with all three operand memories doubled together until each has all 2^18 words; each also
+    with the program memory of 16 layers. Labels, classes and layers are doubled, each by itself, as far as the network
+    needs.
+    """
+    config = EngineConfig()
+    config = replace(
+        config,
+        label_words=_doubled(config.label_words, batch, MOST_LABELS),
+        max_classes=_doubled(config.max_classes, classes, MOST_CLASSES),
+        max_layers=_doubled(config.max_layers, layers, MOST_LAYERS),
+    )
+    most = (1 << ADDRESS_BITS) // config.banks
+    found = [config, replace(config, max_layers=MOST_LAYERS)]
+    while config.weight_bank_words < most:
+        config = replace(
+            config,
+            activation_bank_words=min(2 * config.activation_bank_words, most),
+            weight_bank_words=2 * config.weight_bank_words,
+            error_bank_words=2 * config.error_bank_words,
+        )
+        found += [config, replace(config, max_layers=MOST_LAYERS)]
+    return found
+
+
+def choose_engine(networks: Sequence[Network], batch: int) -> EngineConfig:
+    """The first of `engines` that trains every one of the local networks.
+
+    Raises
+    ------
+    BackendError
+        When none does.
+    """
+    classes = max(network.classes for network in networks)
+    reason: DoesNotFit | None = None
+    for config in engines(batch, classes, max(len(network.layers) for network in networks)):
+        try:
+            for network in networks:
+                lower(network, config, batch, max(1, most_buffers(network, config, batch)))
+        except DoesNotFit as error:
+            reason = error
+            continue
+        return config
+    sizes = max(networks, key=lambda network: network.parameters).sizes
+    raise BackendError(
+        f"no engine holds local network {sizes}: {reason}; a smaller --ratio, --hidden or --batch, or a --projection "
+        f"with fewer features, would fit"
+    )
+
+
+def what_fits(network: Network, config: EngineConfig, batch: int) -> str:
+    """The remedy where a network does not fit a given engine: the words that it needs, and other ways out."""
+    needed = engine_for(config.rows, config.columns, network.sizes, batch, 1, config.max_layers)
+    if needed is None or needed.label_words < batch:
+        return "no engine is that large: a smaller --ratio, --hidden or --batch would fit"
+    words = ", ".join(
+        f"{name} = {max(getattr(needed, name), getattr(config, name))}"
+        for name in ("activation_bank_words", "weight_bank_words", "error_bank_words")
+    )
+    return (
+        f"{words} would hold it; or leave --config out, and golden and virtual workers take an engine that fits; "
+        f"deep3 size finds engine and local network for a board"
+    )
+
+
+def _doubled(value: int, needed: int, most: int) -> int:
+    while value < needed and value < most:
+        value *= 2
+    return value
