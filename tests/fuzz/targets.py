@@ -178,7 +178,8 @@ TARGETS = (
     Target("data-csv", _file(_csv_file, ".csv"), (CSV, CSV.replace(b",", b";")), (DataError,)),
     Target("checkpoint", _file(Checkpoint.load, ".npz"), _checkpoints(), (CheckpointError, DataError), _damaged_arrays),
     Target("idx", lambda data: parse_idx(data, "fuzzed"), (
-        gzip.compress(b"\0\0\x08\1\0\0\0\5abcde"), gzip.compress(b"\0\0\x08\3\0\0\0\1\0\0\0\2\0\0\0\2abcd"),
+        gzip.compress(b"\0\0\x08\1\0\0\0\5abcde", mtime=0),
+        gzip.compress(b"\0\0\x08\3\0\0\0\1\0\0\0\2\0\0\0\2abcd", mtime=0),
     ), (DataError,)),
     Target("isolet", _text(lambda text: parse_isolet_table(text, "fuzzed", 2)), (ISOLET,), (DataError,)),
     Target("lzw", decompress, (compress(b"to be or not to be that is to be" * 30), compress(b"")), (DataError,)),

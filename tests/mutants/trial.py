@@ -42,7 +42,7 @@ def load_libraries() -> None:
         importlib.import_module(name)
 
 
-class mutated:  # noqa: N801
+class mutated:
     """A file with other content while the ``with`` lasts."""
 
     def __init__(self, path: Path, source: str) -> None:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from small_network import CONFIG
 
 from deep3.cache import cache_folder
 from deep3.cost_model.boards import board_names
 from deep3.version import VERSION
-from small_network import CONFIG
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("hdl", "compiler", "cost_model", "flow", "sim", "host", "constraints")

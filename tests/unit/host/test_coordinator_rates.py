@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deep3.compiler.network.layers import Network
+from deep3.compiler.network.network import Network
 from deep3.hdl.contract.fixed_point import to_q3_12
 from deep3.host.global_network.global_network import Evaluation, GlobalNetwork, Weights
 from deep3.host.training.coordinator import Coordinator, Schedule, TrainingSet
