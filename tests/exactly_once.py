@@ -10,16 +10,21 @@ from recorded_board import RecordedBoard, commands_of, recorded_library
 from virtual_network import Clock, Rates, VirtualNetwork
 
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import Space, StartParameters
+from deep3.hdl.contract.program import ADDRESS_BITS, Space, StartParameters
+from deep3.hdl.contract.protocol import Packet, Type, pack_address
 from deep3.host.link import channel, reader, session
 from deep3.host.link.errors import LinkError
 from deep3.host.link.session import Session
-from deep3.sim.golden.link.recorder import COMMITTED, COUNT_BASE, LOG_ENTRIES, MEMORY_WORDS, STARTED
+from deep3.sim.golden.link.recorder import COMMITTED, LOG_BASE, LOG_ENTRIES, MEMORY_WORDS, STARTED
 
 __all__ = ["Campaign"]
 
-CONFIG = EngineConfig(rows=4, columns=4)
+CONFIG = EngineConfig(rows=4, columns=4, activation_bank_words=1 << 16, label_words=MEMORY_WORDS, max_layers=16)
+"""A, all that an address reaches, holds the log too; W, E and L end where the recorder's memory does, P before it."""
+
 MEMORIES = tuple(space for space in Space if space != Space.COUNTER)
+WORDS = {space: min(MEMORY_WORDS, CONFIG.space_words(space)) for space in MEMORIES}
+HAPPENINGS = ("sessions", "restarts", "takeovers", "resets", "garbage", "impossible", "checks")
 WORST = 0.2
 """Largest rate of each fate."""
 
@@ -52,7 +57,7 @@ class Host:
     def begin(self, connected: Session, life: int) -> None:
         self.session = connected
         self.life = life
-        self.written = {space: np.full(MEMORY_WORDS, -1, np.int32) for space in MEMORIES}
+        self.written = {space: np.full(WORDS[space], -1, np.int32) for space in MEMORIES}
         self.commands = []
 
 
@@ -73,7 +78,7 @@ class Campaign:
         self.network = VirtualNetwork(self.board, self.clock, self.rng)
         self.hosts = [Host(), Host()]
         self.host = self.hosts[0]
-        self.happened = dict.fromkeys(("sessions", "restarts", "takeovers", "resets", "garbage", "checks"), 0)
+        self.happened = dict.fromkeys(HAPPENINGS, 0)
         self._seeds = 0
         self._checked = 0
 
@@ -96,7 +101,7 @@ class Campaign:
         rng = self.rng
         rates = {name: rng.choice((0.0, rng.random() * WORST, WORST)) for name in asdict(Rates())}
         self.network.rates = Rates(**rates)
-        disturbance = rng.choice((None, None, self.restart, self.takeover, self.reset, self.garbage))
+        disturbance = rng.choice((None, None, self.restart, self.takeover, self.reset, self.garbage, self.impossible))
         for _ in range(rng.randrange(1, 10)):
             self.work()
         if disturbance is not None:
@@ -140,10 +145,15 @@ class Campaign:
         connected = self.host.session or self.open()
         space = self.rng.choice(MEMORIES)
         count = self.rng.choice((1, 2, 3, 9, 20, 40, 100, 726, 1500, 4000)) if self.rng.random() < 0.3 else 30
-        first = self.rng.randrange(MEMORY_WORDS - count + 1)
+        first = self.place(space, count)
         words = self.noise.integers(0, 1 << 16, count, np.uint16)
         connected.write(space, first, words)
         self.host.written[space][first : first + count] = words
+
+    def place(self, space: Space, count: int) -> int:
+        """Somewhere in a memory, at its end as often as not."""
+        last = WORDS[space] - count
+        return self.rng.choice((last, self.rng.randrange(last + 1)))
 
     def train(self) -> None:
         """A run, of several commits, with writes in between."""
@@ -164,7 +174,7 @@ class Campaign:
         connected = self.host.session or self.open()
         space = self.rng.choice(MEMORIES)
         count = self.rng.choice((1, 100, 2000))
-        first = self.rng.randrange(MEMORY_WORDS - count + 1)
+        first = self.place(space, count)
         found = connected.read(space, first, count)
         if self.current():
             self.compare(space, first, found)
@@ -205,6 +215,28 @@ class Campaign:
             self.network.stray()
         self.open()
 
+    def impossible(self) -> None:
+        """WRITE past the end of a memory and START of what the engine has not, each as if it was its turn."""
+        self.happened["impossible"] += 1
+        for _ in range(10):
+            self.network.stray(self._impossible().pack())
+        self.work()
+
+    def _impossible(self) -> Packet:
+        rng, endpoint = self.rng, self.board.endpoint
+        turn = {"session": endpoint.session, "sequence": endpoint.next_sequence}
+        if rng.random() < 0.5:
+            slots = CONFIG.max_instructions
+            changes = rng.choice((
+                {"instruction_count": 0}, {"instruction_count": slots + 1}, {"first_instruction": slots},
+                {"buffers": 0},
+            ))  # fmt: skip
+            return Packet(Type.START, **turn, payload=replace(RUN, **changes).encode())
+        space = rng.choice([space for space in MEMORIES if CONFIG.space_words(space) < 1 << ADDRESS_BITS])
+        count = rng.choice((1, 2, 9))
+        beyond = CONFIG.space_words(space) - count + rng.choice((1, count, 10 * count))
+        return Packet(Type.WRITE, **turn, address=pack_address(space, beyond), payload=rng.randbytes(2 * count))
+
     def check(self) -> None:
         """All memory and all commands since the last check, read over the link."""
         self.happened["checks"] += 1
@@ -214,14 +246,15 @@ class Campaign:
         assert connected is not None
         connected.flush()
         for space in MEMORIES:
-            self.compare(space, 0, connected.read(space, 0, MEMORY_WORDS))
-        counts = connected.read(Space.COUNTER, COUNT_BASE, 4).tolist()
+            self.compare(space, 0, connected.read(space, 0, WORDS[space]))
+        counts = connected.read(Space.COUNTER, 0, 4).tolist()
         log = recorder.log
         numbers = (len(log), recorder.words_written)
         assert counts == [part & 0xFFFF for number in numbers for part in (number, number >> 16)]
         assert len(log) - self._checked <= LOG_ENTRIES, "more commands between two checks than the log holds"
         for index in range(self._checked, len(log)):
-            low, high, batches, kind = connected.read(Space.COUNTER, 4 * (index % LOG_ENTRIES), 4).tolist()
+            place = LOG_BASE + 4 * (index % LOG_ENTRIES)
+            low, high, batches, kind = connected.read(Space.ACTIVATION, place, 4).tolist()
             assert (kind, low | high << 16, batches) == log[index]
         self._checked = len(log)
         starts = [seed for kind, seed, _ in log if kind == STARTED]

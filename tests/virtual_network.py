@@ -89,8 +89,13 @@ class VirtualNetwork:
         if self._happens("stray"):
             self.stray()
 
-    def stray(self) -> None:
-        """A packet from before, a damaged one, or rubbish, from a stranger."""
+    def stray(self, packet: bytes = b"") -> None:
+        """From a stranger: this packet, or one from before, a damaged one, rubbish."""
+        rng = self._rng
+        self.counts["stray"] += 1
+        self._enqueue(packet or self._rubbish(), 0, inwards=True, after_s=LATENCY_S + rng.random() * LATE_S)
+
+    def _rubbish(self) -> bytes:
         rng = self._rng
         choice = rng.randrange(4)
         if self._past and choice < 3:
@@ -99,8 +104,7 @@ class VirtualNetwork:
             packet = rng.randbytes(rng.choice((1, 19, 20, 60, 1500)))
         if choice == 2:
             packet = packet[: rng.randrange(1, len(packet) + 1)] + rng.randbytes(rng.randrange(3))
-        self.counts["stray"] += 1
-        self._enqueue(packet, 0, inwards=True, after_s=LATENCY_S + rng.random() * LATE_S)
+        return packet
 
     def receive(self, host: int, timeout_s: float) -> bytes | None:
         """The next packet for a host; time passes meanwhile."""

@@ -11,14 +11,14 @@ import tomli_w
 
 from deep3.errors import Deep3Error
 
-from .program import ADDRESS_BITS, LABEL_ADDRESS_BITS
+from .program import ADDRESS_BITS, INSTRUCTION_WORDS, LABEL_ADDRESS_BITS, Space, counter_word
 
 __all__ = ["BANK_GRANULARITY_WORDS", "LIMITS", "ConfigError", "EngineConfig", "Limit"]
 
 BANK_GRANULARITY_WORDS = 1024
 """Operand banks come in whole block RAMs of 1024 x 18 bits (ECP5 DP16KD, Xilinx RAMB18)."""
 
-RTL_VERSION = 1
+RTL_VERSION = 2
 """Part of every digest: raised whenever the same configuration would behave differently."""
 
 
@@ -157,6 +157,17 @@ class EngineConfig:
         """Instruction slots of the program memory: a training and a forward program of ``max_layers`` layers, with
         room for layers that are cut into chunks of the accumulator depth; a power of two."""
         return 1 << (6 * self.max_layers - 1).bit_length()
+
+    def space_words(self, space: Space) -> int:
+        """16-bit words of a space of the host bus; addresses from there on do not exist."""
+        return {
+            Space.ACTIVATION: self.activation_words,
+            Space.WEIGHT: self.weight_words,
+            Space.ERROR: self.error_words,
+            Space.LABEL: self.label_words,
+            Space.PROGRAM: self.max_instructions * INSTRUCTION_WORDS,
+            Space.COUNTER: counter_word(self.max_instructions),
+        }[space]
 
     @property
     def digest(self) -> str:

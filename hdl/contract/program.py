@@ -278,6 +278,8 @@ class StartParameters:
     addresses for each buffer. Without ``resident`` a batch waits until the host has committed it. The weight update is
     ``acc_Q5.12 * rate_mantissa / 2^(16 + 4 rate_shift)``, the batch mean folded in. A non-zero ``seed`` restarts the
     random bits of the rounding.
+
+    A board refuses parameters that `check` refuses.
     """
 
     first_instruction: int
@@ -301,6 +303,22 @@ class StartParameters:
         """
         values = {field.name: int(getattr(self, field.name)) for field in fields(self)}
         return _pack(START_FIELDS, values).to_bytes(START_BYTES, "little")
+
+    def check(self, slots: int) -> None:
+        """Whether an engine with so many instruction slots has what is to run.
+
+        Raises
+        ------
+        ProgramError
+            For a slot that it does not have, no instruction, or no buffer.
+        """
+        if self.first_instruction >= slots:
+            raise ProgramError(f"first_instruction must be between 0 and {slots - 1}, not {self.first_instruction!r}")
+        most = slots - self.first_instruction
+        if not 1 <= self.instruction_count <= most:
+            raise ProgramError(f"instruction_count must be between 1 and {most}, not {self.instruction_count!r}")
+        if self.buffers < 1:
+            raise ProgramError(f"buffers must be 1 or more, not {self.buffers!r}")
 
     @classmethod
     def decode(cls, payload: bytes) -> "StartParameters":

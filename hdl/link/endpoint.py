@@ -26,7 +26,7 @@ class Endpoint(wiring.Component):
     Parameters
     ----------
     config : EngineConfig
-        Its digest and geometry go into WELCOME.
+        Its digest and geometry go into WELCOME, its sizes tell which addresses exist.
 
     Members
     -------
@@ -52,7 +52,7 @@ class Endpoint(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.buffer = buffer = PacketBuffer()
-        m.submodules.session = session = Session()
+        m.submodules.session = session = Session(self.config)
         m.submodules.transmitter = transmitter = Transmitter(self.config)
         wiring.connect(m, wiring.flipped(self.rx), buffer.rx)
         wiring.connect(m, buffer.words, session.words)

@@ -1,11 +1,12 @@
 """Verdicts on a packet header, in two registered stages."""
 
-from amaranth import Cat, Module, Mux, Signal, unsigned
+from amaranth import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from deep3.hdl.cells.bus import HOST_BUS_ADDRESS_BITS
-from deep3.hdl.contract.program import START_BYTES, Space
+from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.program import ADDRESS_BITS, START_BYTES, Space
 from deep3.hdl.contract.protocol import MAX_PAYLOAD_WORDS, SPACE_SHIFT, Type
 
 __all__ = ["HeaderJudge", "header_layout", "verdict_layout"]
@@ -46,9 +47,13 @@ def verdict_layout() -> data.StructLayout:
 class HeaderJudge(wiring.Component):
     """Compares a header with what may be asked of the board.
 
-    Malformed: a type that is not the host's, a payload of the wrong size for its type, a READ of no or of too many
-    words, WRITE and READ of an unknown space or past the 18 bits of a word address, WRITE to the counters.
-    Latency 2 cycles.
+    Malformed: a type that is not the host's, a payload of the wrong size for its type, WRITE and READ of no or of too
+    many words, of an unknown space or past the end of one, WRITE to the counters. Latency 2 cycles.
+
+    Parameters
+    ----------
+    config : EngineConfig
+        Tells the size of each space.
 
     Members
     -------
@@ -61,7 +66,8 @@ class HeaderJudge(wiring.Component):
         ``word_count``: words of WRITE, or asked for by READ.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
         super().__init__({
             "header": In(header_layout()),
             "first_word": In(unsigned(16)),
@@ -77,7 +83,8 @@ class HeaderJudge(wiring.Component):
         }
         sized = Signal(reset_less=True)
         count = Signal(16, reset_less=True)
-        known_space = Signal(reset_less=True)
+        room = Signal(signed(ADDRESS_BITS + 2), reset_less=True)
+        excess = Signal(reset_less=True)
         counters = Signal(reset_less=True)
         names_session = Signal(reset_less=True)
         names_current = Signal(reset_less=True)
@@ -86,7 +93,8 @@ class HeaderJudge(wiring.Component):
         m.d.sync += [
             sized.eq(1),
             count.eq(Mux(header.type == Type.READ, self.first_word, header.length >> 1)),
-            known_space.eq((header.space <= max(Space)) & ~header.address_excess.any()),
+            room.eq(self._space_words(m) - header.address),
+            excess.eq(header.address_excess.any()),
             counters.eq(header.space == Space.COUNTER),
             names_session.eq(header.session.any()),
             names_current.eq(header.session == self.current_session),
@@ -99,13 +107,12 @@ class HeaderJudge(wiring.Component):
                 with m.Case(kind):
                     m.d.sync += sized.eq(header.length == length_bytes)
 
-        end = Signal(HOST_BUS_ADDRESS_BITS + 1)
         out_of_range = Signal()
         bad_count = Signal()
         writes, reads = kinds[Type.WRITE], kinds[Type.READ]
         m.d.comb += [
-            end.eq(header.address + count[:_COUNT_BITS]),
-            out_of_range.eq(~known_space | (end[-1] & end[:-1].any()) | (writes & counters)),
+            # `bad_count` is for counts of more bits.
+            out_of_range.eq(excess | (room < count[:_COUNT_BITS]) | (writes & counters)),
             bad_count.eq(~count.any() | (count > MAX_PAYLOAD_WORDS)),
         ]
         m.d.sync += [getattr(verdict, kind.name.lower()).eq(flag) for kind, flag in kinds.items()]
@@ -113,8 +120,7 @@ class HeaderJudge(wiring.Component):
             verdict.malformed.eq(
                 ~Cat(*kinds.values()).any()
                 | ~sized
-                | ((writes | reads) & out_of_range)
-                | (reads & bad_count)
+                | ((writes | reads) & (out_of_range | bad_count))
             ),
             verdict.is_current.eq(names_session & names_current),
             verdict.opens_session.eq(names_session & ~names_current & expects_current),
@@ -122,3 +128,12 @@ class HeaderJudge(wiring.Component):
             verdict.word_count.eq(count),
         ]
         return m
+
+    def _space_words(self, m: Module) -> Signal:
+        """Of the space in the header; an unknown one has none."""
+        words = Signal(ADDRESS_BITS + 1)
+        with m.Switch(self.header.space):
+            for space in Space:
+                with m.Case(space):
+                    m.d.comb += words.eq(self.config.space_words(space))
+        return words

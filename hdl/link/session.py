@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from deep3.hdl.cells.bus import write_layout
 from deep3.hdl.cells.layouts import start_layout
+from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.protocol import ACK_INTERVAL, HEADER_BYTES, MAX_PAYLOAD_WORDS, PACKET_BUFFERS
 
 from .judge import HeaderJudge, header_layout
@@ -30,7 +31,12 @@ class Session(wiring.Component):
 
     11 cycles from the first word of a packet to the decision, then one cycle a word of WRITE, then the reply if there
     is one. It waits for the host bus, for the transmitter and, after a HELLO that opens a session, for the engine to
-    become idle.
+    become idle. A START that it would act upon is malformed where `StartParameters.check` refuses it.
+
+    Parameters
+    ----------
+    config : EngineConfig
+        Tells what exists: words of each space, slots of instructions.
 
     Members
     -------
@@ -46,7 +52,8 @@ class Session(wiring.Component):
         As in `hdl.cells.bus.HostBus`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
         super().__init__({
             "words": In(stream.Signature(unsigned(16))),
             "release": Out(1),
@@ -71,7 +78,7 @@ class Session(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.window = self._window = window = ReceiveWindow()
-        m.submodules.judge = self._judge = judge = HeaderJudge()
+        m.submodules.judge = self._judge = judge = HeaderJudge(self.config)
         self._header = header = Signal(header_layout(), reset_less=True)
         self._current = current = Signal(32)
         self._unacknowledged = Signal(range(ACK_INTERVAL + 1))
@@ -162,10 +169,8 @@ class Session(wiring.Component):
                     m.next = "PARAMETERS"
                 with m.Elif(verdict.commit):
                     m.next = "COMMIT"
-                with m.Elif(verdict.word_count.any()):
-                    m.next = "WRITE"
                 with m.Else():
-                    m.next = "ACCEPT"
+                    m.next = "WRITE"
             with m.Else():
                 m.next = "SNAPSHOT"
 
@@ -199,20 +204,31 @@ class Session(wiring.Component):
     def _command(self, m: Module) -> None:
         index = Signal(range(_PARAMETER_WORDS))
         parameters = Signal(16 * _PARAMETER_WORDS, reset_less=True)
-        m.d.comb += self.parameters.eq(parameters)
+        arriving = Signal(start_layout())
+        possible = Signal(reset_less=True)
+        m.d.comb += [self.parameters.eq(parameters), arriving.eq(Cat(parameters[16:], self.words.payload))]
+        # As `StartParameters.check`, beside the last word.
+        m.d.sync += possible.eq(
+            arriving.instruction_count.any()
+            & (arriving.first_instruction + arriving.instruction_count <= self.config.max_instructions)
+            & arriving.buffers.any()
+        )
         with m.State("PARAMETERS"):
             m.d.comb += self.words.ready.eq(1)
             with m.If(self.words.valid):
-                m.d.sync += [parameters.eq(Cat(parameters[16:], self.words.payload)), index.eq(index + 1)]
+                m.d.sync += [parameters.eq(arriving), index.eq(index + 1)]
                 with m.If(index == _PARAMETER_WORDS - 1):
                     m.d.sync += index.eq(0)
                     m.next = "START"
         # From registers: they set the whole engine in motion, on the other side of the device.
         m.d.sync += [self.start.eq(0), self.commit.eq(0), self.commit_batches.eq(self.words.payload)]
         with m.State("START"):
-            m.d.sync += self.start.eq(1)
-            m.d.sync += self._answer.runs_started.eq(self._answer.runs_started + 1)
-            m.next = "ACCEPT"
+            with m.If(possible):
+                m.d.sync += [self.start.eq(1), self._answer.runs_started.eq(self._answer.runs_started + 1)]
+                m.next = "ACCEPT"
+            with m.Else():
+                m.d.comb += [self.release.eq(1), self._drop_malformed.eq(1)]
+                m.next = "HEADER"
         with m.State("COMMIT"):
             m.d.sync += self.commit.eq(1)
             m.next = "ACCEPT"

@@ -26,6 +26,9 @@ __all__ = ["CASES", "PEERS", "HostCase", "LinkBenchError", "bench_host", "bench_
 LOOPBACK = "127.0.0.1"
 SPACES = (Space.ACTIVATION, Space.WEIGHT, Space.ERROR)
 PACKETS_A_SPACE = 360
+HOST_CONFIG = EngineConfig(activation_bank_words=32768, weight_bank_words=32768, error_bank_words=32768)
+"""The largest memories there are: as many packets as a space can take."""
+
 ROUNDS = 6
 CASES = {"clean": (0.0, 0.0), "1pct_loss": (0.01, 0.005), "5pct_loss": (0.05, 0.02)}
 """Name: share of packets lost; share doubled, and as many overtaken. Each way."""
@@ -126,7 +129,7 @@ def _serve(connection: Connection, loss: float, disorder: float) -> None:
     """The board's process: tells its port, and its counts when asked; ends with the other end of the connection."""
     with listen(LOOPBACK, 0) as bound:
         inwards, outwards = Fates(loss, disorder, SEED), Fates(loss, disorder, SEED + 1)
-        board = MemoryBoard(bound, EngineConfig(), inwards, outwards)
+        board = MemoryBoard(bound, HOST_CONFIG, inwards, outwards)
         connection.send(bound.getsockname()[1])
         try:
             while True:
@@ -143,7 +146,7 @@ def _measure(
     speeds: list[float] = []
     reads: list[float] = []
     packets = 0
-    with Session(UdpTransport(LOOPBACK, port), EngineConfig().digest) as session:
+    with Session(UdpTransport(LOOPBACK, port), HOST_CONFIG.digest) as session:
         for _ in tqdm(range(rounds), unit="round", desc=f"host, {name}", leave=False):
             image = rng.integers(0, 1 << 16, (len(SPACES), PACKETS_A_SPACE * MAX_PAYLOAD_WORDS), np.uint16)
             sent, seconds = _write_for(session, image, seconds_a_round)

@@ -77,8 +77,9 @@ VerilatedBoard* make_board() { return new PacketBoard; }
 
 extern "C" {
 
+// `length` is at least 1.
 void board_push(PacketBoard* board, const uint8_t* bytes, size_t length) {
-    if (length) board->received.emplace_back(bytes, bytes + length);
+    board->received.emplace_back(bytes, bytes + length);
 }
 
 // Takes the oldest packet the design sent; 0 when there is none.

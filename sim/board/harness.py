@@ -39,8 +39,10 @@ class Harness(CompiledBoard):
         self._view = memoryview(self._buffer).cast("B")
 
     def push(self, packet: bytes) -> None:
-        """Queue a packet for the rx stream; an empty one is nothing on a byte stream and is left out."""
-        self._functions.board_push(self._handle, packet, len(packet))
+        """Queue a packet for the rx stream. In the place of an empty one, which is nothing on a byte stream, one byte
+        enters: no packet either, and counted like it."""
+        data = packet or b"\0"
+        self._functions.board_push(self._handle, data, len(data))
 
     def pop(self) -> bytes | None:
         """The oldest packet sent by the design."""

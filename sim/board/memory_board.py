@@ -19,6 +19,7 @@ from deep3.hdl.contract.protocol import (
     HEADER,
     HEADER_BYTES,
     MAX_PACKET_BYTES,
+    MAX_PAYLOAD_WORDS,
     OVERHEAD_BYTES,
     PACKET_BUFFERS,
     WINDOW,
@@ -89,7 +90,8 @@ class MemoryBoard:
     memory
         ``uint16 [spaces, 2^18]``.
     counts
-        Packets by what was found: ``accepted`` writes, ``repeated`` ones, ``damaged``, ``foreign`` to the session.
+        Packets by what was found: ``accepted`` writes, ``repeated`` ones, ``malformed``, ``damaged``, ``foreign`` to
+        the session.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class MemoryBoard:
         # The kernel's own timeout: Python's would look at the socket before each packet.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, int(IDLE_S * 1e6)))
         self._config = config
+        self._space_words = [config.space_words(space) for space in Space]
         self._inwards = inwards or Fates()
         self._outwards = outwards or Fates()
         self._session = 0
@@ -139,12 +142,16 @@ class MemoryBoard:
     def _take(self, packet: memoryview, peer: Any) -> None:
         size = len(packet)
         if size < OVERHEAD_BYTES:
-            self.counts["damaged"] += 1
+            self.counts["malformed"] += 1
             return
         kind, flags, length, session, sequence, address = HEADER.unpack_from(packet)
         body = HEADER_BYTES + length
-        if size != body + CRC_BYTES or CRC.unpack_from(packet, body)[0] != zlib.crc32(packet[:body]):
+        if size != body + CRC_BYTES:
+            self.counts["malformed"] += 1
+        elif CRC.unpack_from(packet, body)[0] != zlib.crc32(packet[:body]):
             self.counts["damaged"] += 1
+        elif not self._exists(kind, length, address, packet):
+            self.counts["malformed"] += 1
         elif kind == Type.HELLO:
             self._hello(session, sequence, address, peer)
         elif session != self._session:
@@ -157,6 +164,17 @@ class MemoryBoard:
             self._send(Type.DATA, sequence, address, bytes(self._bytes[first : first + 2 * words]), peer)
         elif kind == Type.STATUS:
             self._acknowledge(peer)
+
+    def _exists(self, kind: int, length: int, address: int, packet: memoryview) -> bool:
+        """Whether the memory has the words of a WRITE or READ."""
+        if kind == Type.WRITE:
+            count, spaces = length >> 1, self._space_words[: Space.COUNTER]
+        elif kind == Type.READ:
+            count, spaces = packet[HEADER_BYTES] | packet[HEADER_BYTES + 1] << 8, self._space_words
+        else:
+            return True
+        space, word = unpack_address(address)
+        return space < len(spaces) and 1 <= count <= MAX_PAYLOAD_WORDS and word + count <= spaces[space]
 
     def _write(self, flags: int, sequence: int, address: int, payload: memoryview, peer: Any) -> None:
         distance = (sequence - self._next) & _SEQUENCE_MASK
@@ -191,7 +209,8 @@ class MemoryBoard:
     def _acknowledge(self, peer: Any) -> None:
         self._unacknowledged = 0
         bitmap = sum(1 << ((sequence - self._next - 1) & _SEQUENCE_MASK) for sequence in self._ahead)
-        ack = Ack(bitmap, 0, 0, False, PACKET_BUFFERS, 0, 0, 0)
+        crc, malformed, session = (self.counts[name] & 0xFFFF for name in ("damaged", "malformed", "foreign"))
+        ack = Ack(bitmap, 0, 0, False, PACKET_BUFFERS, crc, malformed, session)
         self._send(Type.ACK, self._next, 0, ack.pack(), peer)
 
     def _send(self, kind: Type, sequence: int, address: int, payload: bytes, peer: Any) -> None:

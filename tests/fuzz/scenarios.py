@@ -82,7 +82,7 @@ def lying_board(seed: bytes) -> None:
         connected.start(RUN)
         connected.commit(2)
         connected.running()
-        connected.read(Space.COUNTER, 0, 900)
+        connected.read(Space.COUNTER, 0, CONFIG.space_words(Space.COUNTER))
 
 
 @functools.cache

@@ -1,14 +1,14 @@
 """The RTL of the packet endpoint under the worst of networks: nothing twice, nothing lost, no wedge."""
 
 import pytest
-from exactly_once import Campaign
+from exactly_once import HAPPENINGS, Campaign
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_short_campaign(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     campaign = Campaign(seed, monkeypatch)
     campaign.run(packets=4_000, commands=150)
-    for what in ("sessions", "restarts", "takeovers", "resets", "garbage", "checks"):
+    for what in HAPPENINGS:
         assert campaign.happened[what] > 0, what
 
 

@@ -14,7 +14,7 @@ from small_network import BATCH, CONFIG, LOWERED, NETWORK, labels, samples, weig
 
 from deep3.cache import cache_folder
 from deep3.hdl.contract.program import Counter, Space
-from deep3.hdl.contract.protocol import Packet, Type, parse_packet
+from deep3.hdl.contract.protocol import Packet, Type, pack_address, parse_packet
 from deep3.host.board.board import Board
 from deep3.host.board.virtual import VirtualBoard, VirtualBoardError
 from deep3.host.link.errors import BoardDoesNotAnswer
@@ -60,14 +60,17 @@ def test_malformed_packets_are_counted_and_do_no_harm() -> None:
         before = board.port.status()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
             stranger.connect(virtual.address)
-            for packet in (good[:-1], good[:7], good + b"\0\0", choice.bytes(1472), choice.bytes(2048), b"x"):
+            for packet in (good[:-1], good[:7], good + b"\0\0", choice.bytes(1472), choice.bytes(2048), b"x", b""):
                 stranger.send(packet)
+            for space in (Space.WEIGHT, Space.LABEL, Space.PROGRAM):
+                past_end = pack_address(space, CONFIG.space_words(space) - 1)
+                stranger.send(Packet(Type.WRITE, board.port._channel.session, 0, past_end, b"abcd").pack())
             stranger.send(good[:-1] + bytes([good[-1] ^ 0x80]))
             stranger.send(good)
         board.port.write(Space.ACTIVATION, 7, written)
         assert (board.port.read(Space.ACTIVATION, 7, len(written)).view(np.int16) == written).all()
         after = board.port.status()
-    assert after.dropped_malformed - before.dropped_malformed == 6
+    assert after.dropped_malformed - before.dropped_malformed == 10
     assert after.dropped_crc - before.dropped_crc == 1
     assert after.dropped_session - before.dropped_session == 1
 

@@ -70,7 +70,7 @@ async def session_after_garbage(dut: Any) -> None:
             bench.send(bench.traffic.spoiled())
         await bench.settle()
         bench.scoreboard.check_replies(exact=False)
-        address = pack_address(Space.WEIGHT, bench.rng.randrange(1 << 17))
+        address = bench.traffic.place(Space.WEIGHT, 40)
         for delivery in bench.traffic.handshake():
             bench.send(delivery)
         bench.send(bench.traffic.write(address, 40, ACK_REQUEST))

@@ -15,6 +15,7 @@ from deep3.hdl.contract.protocol import (
     MAX_PACKET_BYTES,
     MAX_PAYLOAD_BYTES,
     MAX_PAYLOAD_WORDS,
+    SPACE_SHIFT,
     WINDOW,
     Packet,
     Type,
@@ -119,6 +120,10 @@ class Traffic:
         self._sessions[self.rng.randrange(2)] = session
         return [ask, self.deliver(Packet(Type.HELLO, session, address=self.twin.session).pack())]
 
+    def place(self, space: Space, words: int) -> int:
+        """Address of so many words somewhere in a space."""
+        return pack_address(space, self.rng.randrange(self.config.space_words(space) - words + 1))
+
     def write(self, address: int, words: int, flags: int = 0) -> Delivery:
         """The next WRITE of the session, of random words."""
         payload = self.rng.randbytes(2 * words)
@@ -174,15 +179,19 @@ class Traffic:
 
     def _place(self, words: int, spaces: tuple[Space, ...]) -> int:
         rng = self.rng
-        if rng.random() < 0.08:
+        space = rng.choice(spaces)
+        size = self.config.space_words(space)
+        last = max(0, size - words)
+        if rng.random() < 0.1:
             return rng.choice((
                 pack_address(rng.randrange(6, 16), 0),
                 pack_address(Space.COUNTER, 0),
-                pack_address(0, (1 << ADDRESS_BITS) - words + 1),
-                pack_address(1, 1 << rng.randrange(ADDRESS_BITS, 28)),
+                pack_address(space, last + 1),
+                pack_address(space, rng.randrange(last + 1, 1 << ADDRESS_BITS)),
+                pack_address(space, rng.randrange(1 << ADDRESS_BITS, 1 << SPACE_SHIFT)),
+                pack_address(space, 1 << rng.randrange(ADDRESS_BITS, SPACE_SHIFT)),
             ))
-        address = rng.choice((rng.randrange(64), rng.randrange(1 << 17), (1 << ADDRESS_BITS) - words))
-        return pack_address(rng.choice(spaces), address)
+        return pack_address(space, rng.choice((rng.randrange(min(64, last + 1)), rng.randrange(last + 1), last)))
 
     def _words(self) -> int:
         rng = self.rng
@@ -200,13 +209,26 @@ class Traffic:
             self.rng.choice((0, 0, 0, ACK_REQUEST, 0xFE)),
         )
 
-    def _parameters(self) -> StartParameters:
+    def _parameters(self, possible: float = 1.0) -> StartParameters:
         rng = self.rng
+        slots = self.config.max_instructions
+        first = rng.randrange(slots)
+        run = {
+            "first_instruction": first,
+            "instruction_count": rng.choice((slots - first, rng.randrange(1, slots - first + 1))),
+            "buffers": rng.choice((1, 1 << 12, rng.randrange(1, 1 << 13))),
+        }
+        if rng.random() >= possible:
+            run.update(rng.choice((
+                {"first_instruction": rng.randrange(slots, 256)},
+                {"instruction_count": 0},
+                {"instruction_count": slots - first + 1},
+                {"instruction_count": rng.randrange(slots - first + 1, 256)},
+                {"buffers": 0},
+            )))  # fmt: skip
         return StartParameters(
-            first_instruction=rng.randrange(256),
-            instruction_count=rng.randrange(256),
+            **run,
             batches=rng.randrange(1, 8),
-            buffers=rng.randrange(1 << 13),
             buffer_words=rng.randrange(1 << 18),
             label_words=rng.randrange(1 << 14),
             resident=rng.random() < 0.5,
@@ -217,7 +239,7 @@ class Traffic:
 
     def _command(self) -> Packet:
         rng = self.rng
-        kind, payload = Type.START, self._parameters().encode()
+        kind, payload = Type.START, self._parameters(possible=0.6).encode()
         if rng.random() < 0.6:
             kind, payload = Type.COMMIT, rng.randrange(8).to_bytes(2, "little")
         return Packet(kind, self._session(), self._sequence(0.9), rng.randrange(1 << 32), payload)

@@ -23,9 +23,9 @@ _LFSR_TAPS = 0x80200003
 class Recorder(wiring.Component):
     """Keeps words and notes commands; the twin is `sim.golden.link.recorder.Recorder`.
 
-    Every space has `MEMORY_WORDS` words, zero at first; addresses go round. The space of the counters holds the last
-    `LOG_ENTRIES` commands, four words each (seed, batches, kind), and from ``COUNT_BASE`` on how many there were and
-    how many words were written. A run is over when as many batches are committed as it has; they finish at once.
+    Every space has `MEMORY_WORDS` words, zero at first; addresses below `LOG_BASE` go round. From there on stand the
+    last `LOG_ENTRIES` commands, four words each (seed, batches, kind); in the space of the counters how many there were
+    and how many words were written. A run is over when as many batches are committed as it has; they finish at once.
 
     Words are written in three of four cycles on average, at random; one word a cycle is read, latency 1 cycle.
 
@@ -115,12 +115,12 @@ class Recorder(wiring.Component):
         with m.If(step):
             m.d.sync += [valid.eq(read.valid), asked.eq(read.payload)]
         lane = asked.address[:2]
-        with m.If(asked.space != Space.COUNTER):
-            m.d.comb += answer.payload.eq(words.data)
-        with m.Elif(asked.address[-1]):
+        with m.If(asked.space == Space.COUNTER):
             m.d.comb += answer.payload.eq(counts.word_select(lane, 16))
-        with m.Else():
+        with m.Elif(asked.address[-1]):
             m.d.comb += answer.payload.eq(entries.data.word_select(lane, 16))
+        with m.Else():
+            m.d.comb += answer.payload.eq(words.data)
 
 
 class RecordedEndpoint(wiring.Component):

@@ -16,7 +16,6 @@ from deep3.hdl.contract.program import (
     ProgramError,
     Space,
     StartParameters,
-    counter_word,
 )
 from deep3.hdl.contract.timing import fetch_cycles
 
@@ -118,12 +117,8 @@ class Engine:
         """
         if self.busy:
             return
+        parameters.check(self.config.max_instructions)
         first, count = parameters.first_instruction, parameters.instruction_count
-        if not 1 <= count <= self.config.max_instructions - first:
-            most = self.config.max_instructions - first
-            raise ProgramError(f"instruction_count must be between 1 and {most}, not {count!r}")
-        if parameters.buffers < 1:
-            raise ProgramError(f"buffers must be 1 or more, not {parameters.buffers!r}")
         encoded = self._program.reshape(-1, INSTRUCTION_WORDS)[first : first + count]
         self._plans = [self._plan(row.tobytes()) for row in encoded]
         self._run = parameters
@@ -195,16 +190,7 @@ class Engine:
         return counts.astype("<u4").view("<u2").astype(np.uint16)
 
     def _check_range(self, space: Space, address: int, count: int) -> None:
-        words = self._space_words(space)
+        words = self.config.space_words(space)
         if address < 0 or count < 0 or address + count > words:
             last = address + count - 1
             raise ValueError(f"words of {space.name} must be between 0 and {words - 1}, not {address}..{last}")
-
-    def _space_words(self, space: Space) -> int:
-        if space is Space.PROGRAM:
-            return len(self._program)
-        if space is Space.COUNTER:
-            return counter_word(self.config.max_instructions)
-        if space is Space.LABEL:
-            return len(self.memories.labels)
-        return len(self.memories.operands[Memory(space)])

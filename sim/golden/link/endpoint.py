@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import ADDRESS_BITS, START_BYTES, Space, StartParameters
+from deep3.hdl.contract.program import START_BYTES, ProgramError, Space, StartParameters
 from deep3.hdl.contract.protocol import (
     ACK_INTERVAL,
     ACK_REQUEST,
@@ -63,12 +63,12 @@ class Endpoint:
     """Takes one packet at a time and gives the replies of the gateware, byte for byte.
 
     All packet buffers are free when a reply leaves, as for a host that waits for each reply. What the engine raises
-    (words outside a memory, an impossible program) passes through.
+    (an impossible program) passes through.
 
     Parameters
     ----------
     config : EngineConfig
-        Its digest and geometry go into WELCOME.
+        Its digest and geometry go into WELCOME, its sizes tell which addresses exist.
     engine : HostedEngine
     """
 
@@ -89,8 +89,6 @@ class Endpoint:
 
     def receive(self, packet: bytes) -> list[bytes]:
         """Act on one datagram; the datagrams to send back, none or one."""
-        if not packet:
-            return []
         try:
             parsed = parse_packet(packet)
         except CrcError:
@@ -98,9 +96,8 @@ class Endpoint:
             return []
         except PacketError:
             parsed = None
-        if parsed is None or _is_malformed(parsed):
-            self.dropped_malformed = (self.dropped_malformed + 1) % (1 << 16)
-            return []
+        if parsed is None or self._is_malformed(parsed):
+            return self._drop_malformed()
         if parsed.type == Type.HELLO:
             return [self._hello(parsed).pack()]
         if parsed.session == 0 or parsed.session != self.session:
@@ -108,9 +105,41 @@ class Endpoint:
             return []
         if parsed.type == Type.READ:
             return [self._read(parsed).pack()]
-        if parsed.type == Type.STATUS or self._sequenced(parsed):
+        if parsed.type == Type.STATUS or not self._is_acceptable(parsed):
             return [self._acknowledge().pack()]
+        if parsed.type == Type.START and not self._is_possible(parsed):
+            return self._drop_malformed()
+        return [self._acknowledge().pack()] if self._accept(parsed) else []
+
+    def _drop_malformed(self) -> list[bytes]:
+        self.dropped_malformed = (self.dropped_malformed + 1) % (1 << 16)
         return []
+
+    def _is_malformed(self, packet: Packet) -> bool:
+        """What only the board refuses: its own types, wrong sizes for a type, places that do not exist."""
+        length = len(packet.payload)
+        if packet.type in _LENGTHS_BYTES:
+            if length != _LENGTHS_BYTES[packet.type]:
+                return True
+            if packet.type != Type.READ:
+                return False
+        elif packet.type != Type.WRITE:
+            return True
+        count = _first_word(packet) if packet.type == Type.READ else length // 2
+        space, address = unpack_address(packet.address)
+        if not 1 <= count <= MAX_PAYLOAD_WORDS or space > Space.COUNTER:
+            return True
+        if packet.type == Type.WRITE and space == Space.COUNTER:
+            return True
+        return address + count > self.config.space_words(Space(space))
+
+    def _is_possible(self, packet: Packet) -> bool:
+        """Whether the engine has what a START wants to run."""
+        try:
+            StartParameters.decode(packet.payload).check(self.config.max_instructions)
+        except ProgramError:
+            return False
+        return True
 
     def _hello(self, packet: Packet) -> Packet:
         if packet.session not in (0, self.session) and packet.address == self.session:
@@ -133,16 +162,18 @@ class Endpoint:
         words = self.engine.read(Space(space), address, _first_word(packet))
         return replace(reply, payload=words.astype("<u2").tobytes())
 
-    def _sequenced(self, packet: Packet) -> bool:
-        """Act on WRITE, START or COMMIT if it may be accepted; whether an ACK is due."""
-        distance = (packet.sequence - self.next_sequence) % (1 << 32)
-        acceptable = distance < WINDOW and packet.sequence not in self._ahead
-        if packet.type != Type.WRITE:
-            acceptable = distance == 0
-        if packet.type == Type.START:
-            acceptable = acceptable and not self.engine.busy
-        if not acceptable:
-            return True
+    def _is_acceptable(self, packet: Packet) -> bool:
+        """Whether it is the turn of a WRITE, START or COMMIT."""
+        if packet.type == Type.WRITE:
+            return self._distance(packet) < WINDOW and packet.sequence not in self._ahead
+        return self._distance(packet) == 0 and not (packet.type == Type.START and self.engine.busy)
+
+    def _distance(self, packet: Packet) -> int:
+        return (packet.sequence - self.next_sequence) % (1 << 32)
+
+    def _accept(self, packet: Packet) -> bool:
+        """Act on WRITE, START or COMMIT; whether an ACK is due."""
+        distance = self._distance(packet)
         self._apply(packet)
         gap = bool(self._ahead)
         self._ahead.add(packet.sequence)
@@ -159,7 +190,7 @@ class Endpoint:
             self.engine.start(StartParameters.decode(packet.payload))
         elif packet.type == Type.COMMIT:
             self.engine.commit(_first_word(packet))
-        elif packet.payload:
+        else:
             space, address = unpack_address(packet.address)
             self.engine.write(Space(space), address, np.frombuffer(packet.payload, "<u2").astype(np.uint16))
 
@@ -181,21 +212,3 @@ class Endpoint:
 
 def _first_word(packet: Packet) -> int:
     return int.from_bytes(packet.payload[:2], "little")
-
-
-def _is_malformed(packet: Packet) -> bool:
-    """What only the board refuses: its own types, wrong sizes for a type, places that do not exist."""
-    length = len(packet.payload)
-    if packet.type in _LENGTHS_BYTES:
-        if length != _LENGTHS_BYTES[packet.type]:
-            return True
-        if packet.type != Type.READ:
-            return False
-    elif packet.type != Type.WRITE:
-        return True
-    count = _first_word(packet) if packet.type == Type.READ else length // 2
-    if packet.type == Type.READ and not 1 <= count <= MAX_PAYLOAD_WORDS:
-        return True
-    space, address = unpack_address(packet.address)
-    last_space = Space.COUNTER if packet.type == Type.READ else Space.PROGRAM
-    return space > last_space or address >= 1 << ADDRESS_BITS or address + count > 1 << ADDRESS_BITS

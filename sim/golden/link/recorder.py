@@ -5,14 +5,14 @@ from numpy.typing import NDArray
 
 from deep3.hdl.contract.program import Space, StartParameters
 
-__all__ = ["ABORTED", "COMMITTED", "COUNT_BASE", "LOG_ENTRIES", "MEMORY_WORDS", "STARTED", "Recorder"]
+__all__ = ["ABORTED", "COMMITTED", "LOG_BASE", "LOG_ENTRIES", "MEMORY_WORDS", "STARTED", "Recorder"]
 
 MEMORY_WORDS = 1 << 13
-"""Of each space; addresses go round."""
+"""Of each space; addresses below `LOG_BASE` go round."""
 
 LOG_ENTRIES = 1 << 12
-COUNT_BASE = 1 << 17
-"""Word address, in the space of the counters, of commands and words written, 32 bits each; the log is below."""
+LOG_BASE = 1 << 17
+"""Word address of the log, in the spaces that reach as far."""
 
 STARTED, COMMITTED, ABORTED = 1, 2, 3
 """Kinds of the log."""
@@ -54,10 +54,14 @@ class Recorder:
 
     def read(self, space: Space, address: int, count: int) -> Words:
         """Words of a memory, of the log or of the counts."""
-        if space != Space.COUNTER:
-            words: Words = self.memory[space, np.arange(address, address + count) % MEMORY_WORDS]
-            return words
-        return np.array([self._counter(address + offset) for offset in range(count)], np.uint16)
+        places = range(address, address + count)
+        if space == Space.COUNTER:
+            counts = len(self.log) | self.words_written << 32
+            return np.array([counts >> 16 * (place & 3) & 0xFFFF for place in places], np.uint16)
+        words: Words = self.memory[space, np.arange(address, address + count) % MEMORY_WORDS]
+        for place in places[max(0, LOG_BASE - address) :]:
+            words[place - address] = self._logged(place)
+        return words
 
     def start(self, parameters: StartParameters) -> None:
         """Begin a run, which ends when as many batches are committed as it has."""
@@ -77,10 +81,7 @@ class Recorder:
         self.log.append((ABORTED, 0, 0))
         self._left = 0
 
-    def _counter(self, address: int) -> int:
-        if address & COUNT_BASE:
-            counts = len(self.log) | self.words_written << 32
-            return counts >> 16 * (address & 3) & 0xFFFF
+    def _logged(self, address: int) -> int:
         index = (address >> 2) % LOG_ENTRIES
         # The log goes round: the newest command whose place this is.
         rounds = (len(self.log) - 1 - index) // LOG_ENTRIES

@@ -1,5 +1,6 @@
 """The packet endpoint's twin against the text of docs/link.md."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -129,7 +130,8 @@ def test_reads_are_refused_while_a_run_is_on_but_for_counters(board: Board) -> N
         (Type.WRITE, pack_address(Space.COUNTER, 0), b"ab"),
         (Type.WRITE, pack_address(6, 0), b"ab"),
         (Type.WRITE, pack_address(0, (1 << 18) - 1), b"abcd"),
-        (Type.WRITE, pack_address(0, 1 << 18), b""),
+        (Type.WRITE, pack_address(0, 1 << 18), b"ab"),
+        (Type.WRITE, 0, b""),
         (Type.READ, pack_address(0, (1 << 18) - 1), b"\x02\x00"),
         (Type.READ, 0, b"\x00\x00"),
         (Type.READ, 0, b"\xd7\x02"),
@@ -148,6 +150,43 @@ def test_malformed_packets_are_counted_and_nothing_else(board: Board, kind: Type
     assert board.engine.events == []
 
 
+@pytest.mark.parametrize("space", list(Space))
+def test_words_past_the_end_of_a_space_do_not_exist(board: Board, space: Space) -> None:
+    end = board.config.space_words(space)
+    (reply,) = board.send(Type.READ, 0, b"\x02\x00", address=pack_address(space, end - 2))
+    assert len(reply.payload) == 4
+    beyond = (end - 1, end, 2 * end)
+    for word in beyond:
+        assert board.send(Type.READ, 0, b"\x02\x00", address=pack_address(space, word)) == []
+        assert board.send(Type.WRITE, 0, b"abcd", address=pack_address(space, word)) == []
+    sequence, ack = board.ack(Type.STATUS)
+    assert (sequence, ack.dropped_malformed, board.engine.events) == (0, 2 * len(beyond), [])
+    if space is not Space.COUNTER:
+        board.send(Type.WRITE, 0, b"abcd", address=pack_address(space, end - 2))
+        assert [event[2] for event in board.engine.events] == [end - 2, end - 1]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"instruction_count": 0},
+        {"first_instruction": 1, "instruction_count": 64},
+        {"first_instruction": 64, "instruction_count": 1},
+        {"first_instruction": 255, "instruction_count": 255},
+        {"buffers": 0},
+    ],
+)
+def test_a_start_of_what_is_not_there_is_malformed_when_its_turn_comes(board: Board, changes: dict[str, int]) -> None:
+    run = StartParameters(first_instruction=0, instruction_count=64, batches=1)
+    impossible = replace(run, **changes).encode()
+    assert board.ack(Type.START, 1, impossible)[1].dropped_malformed == 0
+    assert board.send(Type.START, 0, impossible) == []
+    sequence, ack = board.ack(Type.STATUS)
+    assert (sequence, ack.runs_started, ack.dropped_malformed, ack.busy) == (0, 0, 1, False)
+    sequence, ack = board.ack(Type.START, 0, run.encode())
+    assert (sequence, ack.runs_started, ack.dropped_malformed, ack.busy) == (1, 1, 1, True)
+
+
 def test_damage_and_foreign_sessions_are_counted_apart(board: Board) -> None:
     sound = Packet(Type.STATUS, SESSION).pack()
     assert board.endpoint.receive(sound[:-1] + bytes([sound[-1] ^ 1])) == []
@@ -156,7 +195,7 @@ def test_damage_and_foreign_sessions_are_counted_apart(board: Board) -> None:
     assert board.send(Type.STATUS, session=SESSION + 1) == []
     assert board.send(Type.STATUS, session=0) == []
     _, ack = board.ack(Type.STATUS)
-    assert (ack.dropped_crc, ack.dropped_malformed, ack.dropped_session) == (1, 1, 2)
+    assert (ack.dropped_crc, ack.dropped_malformed, ack.dropped_session) == (1, 2, 2)
 
 
 def test_without_a_session_only_hello_is_answered() -> None:

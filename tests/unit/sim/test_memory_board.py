@@ -11,7 +11,7 @@ import pytest
 
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Space
-from deep3.hdl.contract.protocol import MAX_PAYLOAD_WORDS, Ack, Packet, Type, parse_packet
+from deep3.hdl.contract.protocol import MAX_PAYLOAD_WORDS, Ack, Packet, Type, pack_address, parse_packet
 from deep3.host.link.session import Session
 from deep3.host.link.udp import UdpTransport
 from deep3.host.measure import link
@@ -19,7 +19,7 @@ from deep3.host.measure.link import bench_host
 from deep3.sim.board.memory_board import Fates, MemoryBoard
 from deep3.sim.board.server import listen
 
-CONFIG = EngineConfig()
+CONFIG = EngineConfig(weight_bank_words=32768)
 BAD = (0.1, 0.05)
 
 
@@ -60,13 +60,36 @@ def test_damaged_and_foreign_packets_are_counted_and_a_repeat_is_only_answered()
         host.send(Packet(Type.HELLO, 9, 1, 0).pack())
         assert parse_packet(host.recv(2048)).type == Type.WELCOME
         write = Packet(Type.WRITE, 9, 1, 3, b"abcd").pack()
-        for packet in (b"x", write[:-1] + b"!", Packet(Type.WRITE, 8, 0, 0, b"ab").pack(), write, write):
+        for packet in (b"", b"x", write[:-1] + b"!", Packet(Type.WRITE, 8, 0, 0, b"ab").pack(), write, write):
             host.send(packet)
         for _ in range(2):
             answer = parse_packet(host.recv(2048))
-            assert (answer.type, answer.sequence, Ack.parse(answer.payload).bitmap) == (Type.ACK, 0, 1)
-        assert board.counts == {"damaged": 2, "foreign": 1, "accepted": 1, "repeated": 1}
+            ack = Ack.parse(answer.payload)
+            assert (answer.type, answer.sequence, ack.bitmap) == (Type.ACK, 0, 1)
+            assert (ack.dropped_crc, ack.dropped_malformed, ack.dropped_session) == (1, 2, 1)
+        assert board.counts == {"malformed": 2, "damaged": 1, "foreign": 1, "accepted": 1, "repeated": 1}
         assert board.memory[0, 3:5].tobytes() == b"abcd"
+
+
+@pytest.mark.parametrize("space", list(Space))
+def test_words_past_the_end_of_a_memory_are_refused(space: Space) -> None:
+    last = CONFIG.space_words(space) - 1
+    writes = {pack_address(space, last): 1, pack_address(space, last - 1): 3, pack_address(space, last + 1): 1}
+    with memory_board() as (board, port), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as host:
+        host.settimeout(5)
+        host.connect(("127.0.0.1", port))
+        packets = [Packet(Type.HELLO, 9, 1, 0)]
+        packets += [Packet(Type.WRITE, 9, 0, address, b"ab" * words) for address, words in writes.items()]
+        packets += [
+            Packet(Type.READ, 9, 0, address, words.to_bytes(2, "little")) for address, words in writes.items()
+        ]
+        for packet in (*packets, Packet(Type.STATUS, 9)):
+            host.send(packet.pack())
+        _, data, status = (parse_packet(host.recv(2048)) for _ in range(3))
+        writable = space is not Space.COUNTER
+        assert (data.type, data.payload) == (Type.DATA, b"ab" if writable else b"\0\0")
+        assert (status.sequence, Ack.parse(status.payload).dropped_malformed) == (int(writable), 5 - writable)
+        assert not board.memory[:, : last - 1].any()
 
 
 def test_fates_come_as_often_as_asked_and_the_seed_decides() -> None:
