@@ -48,7 +48,10 @@ def test_mnist_has_four_files_with_published_sums() -> None:
     [
         (b"no gzip", "f: damaged gzip file: Not a gzipped file (b'no')"),
         (gzip.compress(b"\0\0\x0d\x01", mtime=0), "f: not an idx file of unsigned bytes"),
-        (gzip.compress(b"\0\0\x08\x01\0\0\0\x05abc", mtime=0), "f: damaged idx file: 3 bytes do not fill the shape (5,)"),
+        (
+            gzip.compress(b"\0\0\x08\x01\0\0\0\x05abc", mtime=0),
+            "f: damaged idx file: 3 bytes do not fill the shape (5,)",
+        ),
     ],
 )
 def test_damaged_idx_files(packed: bytes, message: str) -> None:
