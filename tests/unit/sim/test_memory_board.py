@@ -25,11 +25,11 @@ BAD = (0.1, 0.05)
 
 @contextmanager
 def memory_board(
-    loss: float = 0.0, disorder: float = 0.0, kind: type[MemoryBoard] = MemoryBoard
+    loss: float = 0.0, disorder: float = 0.0, kind: type[MemoryBoard] = MemoryBoard, config: EngineConfig = CONFIG
 ) -> Iterator[tuple[MemoryBoard, int]]:
     stopped = threading.Event()
     with listen("127.0.0.1", 0) as bound:
-        board = kind(bound, CONFIG, Fates(loss, disorder, 1), Fates(loss, disorder, 2))
+        board = kind(bound, config, Fates(loss, disorder, 1), Fates(loss, disorder, 2))
         thread = threading.Thread(target=board.serve, args=(stopped.is_set,), daemon=True)
         thread.start()
         try:
@@ -159,7 +159,7 @@ def test_the_bench_refuses_a_board_that_loses_words_or_takes_packets_twice(
 ) -> None:
     @contextmanager
     def in_a_thread(loss: float, disorder: float) -> Iterator[tuple[Counts, int]]:
-        with memory_board(loss, disorder, board) as (served, port):
+        with memory_board(loss, disorder, board, link.HOST_CONFIG) as (served, port):
             yield Counts(served), port
 
     monkeypatch.setattr(link, "_memory_board", in_a_thread)
