@@ -1,4 +1,7 @@
-"""Closed form of the cycles of programs: no instruction stalls, so nothing has to be simulated."""
+"""Closed form of the cycles of programs: no instruction stalls, so nothing has to be simulated.
+
+The next instruction is fetched before the shortest one ends, so that only the first of a run is waited for.
+"""
 
 from collections.abc import Sequence
 
@@ -6,7 +9,7 @@ from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Instruction, Loss
 from deep3.hdl.contract.timing import SETUP_CYCLES, drain_cycles, fetch_cycles, flush_cycles, loss_tail_cycles
 
-__all__ = ["fetch_wait_cycles", "instruction_cycles", "loss_wait_cycles", "run_cycles"]
+__all__ = ["instruction_cycles", "loss_wait_cycles", "run_cycles"]
 
 
 def loss_wait_cycles(instruction: Instruction, config: EngineConfig) -> int:
@@ -27,16 +30,10 @@ def instruction_cycles(instruction: Instruction, config: EngineConfig) -> int:
     return SETUP_CYCLES + body + flush_cycles(config) + loss_wait_cycles(instruction, config)
 
 
-def fetch_wait_cycles(instruction: Instruction, config: EngineConfig) -> int:
-    """Cycles the successor of ``instruction`` waits because it is not fetched yet."""
-    return max(0, fetch_cycles() + 2 - instruction_cycles(instruction, config))
-
-
 def run_cycles(program: Sequence[Instruction], config: EngineConfig, batches: int) -> int:
     """Cycles of a resident run, as the counter CYCLES shows them: nothing waits for the host."""
     if not batches:
         # To take the parameters, and to see that nothing is to be done.
         return 2
-    batch = sum(instruction_cycles(i, config) + fetch_wait_cycles(i, config) for i in program)
-    # Nothing is waited for behind the last instruction; one cycle more to see that all batches are done.
-    return fetch_cycles() + batches * batch - fetch_wait_cycles(program[-1], config) + 1
+    # One cycle more to see that all batches are done.
+    return fetch_cycles() + batches * sum(instruction_cycles(i, config) for i in program) + 1

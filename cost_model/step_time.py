@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from deep3.compiler.cycles import fetch_wait_cycles, instruction_cycles, loss_wait_cycles
+from deep3.compiler.cycles import instruction_cycles, loss_wait_cycles
 from deep3.compiler.lowering import Lowered
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Instruction, Loss, Memory, Mode
@@ -19,7 +19,7 @@ BOTTLENECKS = ("array", "link", "loss", "memory")
 
 def batch_cycles(program: Sequence[Instruction], config: EngineConfig) -> int:
     """Cycles of one batch in a run of many whose data is there."""
-    return sum(instruction_cycles(i, config) + fetch_wait_cycles(i, config) for i in program)
+    return sum(instruction_cycles(i, config) for i in program)
 
 
 def memory_cycles(program: Sequence[Instruction]) -> int:

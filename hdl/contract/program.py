@@ -103,7 +103,7 @@ class Counter(enum.IntEnum):
     BATCH_WAIT = 1
     """Cycles a batch waited for its data to be committed."""
     FETCH_WAIT = 2
-    """Cycles an instruction waited for its fields to be fetched."""
+    """Cycles the first instruction waited for its fields to be fetched."""
     HOST_WAIT = 3
     """Cycles a host write waited for a drain that used the same memory."""
     LOSS_WAIT = 4
@@ -173,8 +173,8 @@ _WALKS: tuple[tuple[str, tuple[str, ...]], ...] = (
 class Instruction:
     """One phase of one layer: FORWARD, BACKWARD or UPDATE (see the module's text for the loop nest).
 
-    ``tile_cycles`` is the issue period of a tile: at least ``time_count``, ``tile_width`` and 4; larger where the loss
-    unit needs time between blocks. ``tile_width`` columns are loaded for each tile. With a loss, lanes are samples
+    ``tile_cycles`` is the issue period of a tile: at least ``time_count``, ``tile_width`` and 4; with a loss,
+    ``reduction_count`` of them at least `hdl.contract.timing.block_cycles`. ``tile_width`` columns are loaded for each tile. With a loss, lanes are samples
     and ``time_count`` is the number of classes; ``label_base`` is the label of the first sample.
     """
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from deep3.compiler.cycles import fetch_wait_cycles, instruction_cycles, loss_wait_cycles
+from deep3.compiler.cycles import instruction_cycles, loss_wait_cycles
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import (
     COUNTERS,
@@ -56,7 +56,6 @@ class Engine:
         self._instruction_counters = np.zeros((config.max_instructions, 2), np.int64)
         self._run: StartParameters | None = None
         self._plans: list[Plan] = []
-        self._fetch_wait = 0
         self._committed = 0
         # Plans of the engine's own configuration, by encoded instruction: programs run many times.
         self._plan = lru_cache(maxsize=4 * config.max_instructions)(self._decode)
@@ -123,8 +122,6 @@ class Engine:
         self._plans = [self._plan(row.tobytes()) for row in encoded]
         self._run = parameters
         self._counters = dict.fromkeys(Counter, 0)
-        # The first fetch begins with START; the random words are seeded meanwhile, for one cycle.
-        self._fetch_wait = fetch_cycles() - 1
         self._count(Counter.CYCLES, 1)
         self.batches_done = 0
         self._committed = 0
@@ -162,17 +159,19 @@ class Engine:
     def _run_batch(self, run: StartParameters) -> None:
         buffer = self.batches_done % run.buffers
         rate = Rate(run.rate_mantissa, run.rate_shift)
+        if not self.batches_done:
+            # The first fetch begins with START; the random words are seeded meanwhile, for one cycle.
+            self._count(Counter.CYCLES, fetch_cycles() - 1)
+            self._count(Counter.FETCH_WAIT, fetch_cycles() - 1)
         for slot, plan in enumerate(self._plans, run.first_instruction):
             outcome = execute(plan, self.memories, buffer * run.buffer_words, buffer * run.label_words, rate)
             cycles = instruction_cycles(plan.instruction, self.config)
             # A slot keeps its counts until a run executes it again.
             before = self._instruction_counters[slot] if self.batches_done else 0
             self._instruction_counters[slot] = before + np.array([cycles, outcome.saturations])
-            self._count(Counter.CYCLES, self._fetch_wait + cycles)
-            self._count(Counter.FETCH_WAIT, self._fetch_wait)
+            self._count(Counter.CYCLES, cycles)
             self._count(Counter.LOSS_WAIT, loss_wait_cycles(plan.instruction, self.config))
             self._count(Counter.CORRECT, outcome.correct)
-            self._fetch_wait = fetch_wait_cycles(plan.instruction, self.config)
         self.batches_done += 1
 
     def _count(self, counter: Counter, amount: int) -> None:

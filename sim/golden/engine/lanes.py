@@ -82,7 +82,7 @@ def derivative(h: Tensor, function: Function, entries: int) -> Tensor:
         return (h > 0).to(torch.int64) << 14
     half = entries // 2
     step_bits = 12 - (half.bit_length() - 1)
-    index = ((h.abs() + (1 << step_bits >> 1)) >> step_bits).clamp(max=half - 1)
+    index = ((h.abs() + (1 << (step_bits - 1))) >> step_bits).clamp(max=half - 1)
     return derivative_table(function, entries)[index]
 
 

@@ -1,14 +1,20 @@
 """`hdl.contract.program`: what is encoded is decoded, what does not fit is refused."""
 
+import re
+from pathlib import Path
+
 import pytest
 from amaranth.lib.data import Const
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deep3.hdl.cells.layouts import instruction_layout, start_layout
+from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import (
     ADDRESS_BITS,
     INSTRUCTION_WORDS,
+    START_FIELDS,
+    Counter,
     Format,
     Function,
     Instruction,
@@ -16,9 +22,11 @@ from deep3.hdl.contract.program import (
     Memory,
     Mode,
     ProgramError,
+    Space,
     StartParameters,
     Walk,
     counter_word,
+    instruction_fields,
 )
 
 strides = st.integers(-(1 << (ADDRESS_BITS - 1)), (1 << (ADDRESS_BITS - 1)) - 1)
@@ -95,3 +103,33 @@ def test_start_values_that_do_not_fit_are_named(changes: dict[str, int], message
 def test_counter_words_do_not_overlap() -> None:
     words = [counter_word(index, saturations) for index in range(64) for saturations in (False, True)]
     assert words == list(range(16, 16 + 2 * 128, 2))
+
+
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "engine.md").read_text("utf-8")
+
+
+def test_the_document_tells_the_bits_of_an_instruction_and_of_a_start() -> None:
+    rows = re.findall(r"^\| ([\d, ]+) \| ([a-z_, ]+) \|$", DOCUMENT, re.MULTILINE)
+    told = [
+        (name, int(bits))
+        for widths, names in rows
+        for name, bits in zip(names.split(", "), widths.split(", "), strict=True)
+    ]
+    assert told == list(instruction_fields())
+    start = re.search(r"least significant first: (batches [^.]*)\.", DOCUMENT)
+    assert start is not None
+    assert re.findall(r"(\w+) (\d+)", start[1]) == [(name, str(bits)) for name, bits in START_FIELDS]
+
+
+def test_the_document_tells_the_counters_and_the_sizes_of_the_spaces() -> None:
+    text = " ".join(DOCUMENT.split())
+    assert ", ".join(f"{counter.name} {counter.value}" for counter in Counter) in text
+    config = EngineConfig()
+    slots = config.max_instructions
+    sizes = {
+        space: eval(size, {}, {**vars(config), "banks": config.banks, "slots": slots})
+        for space, size in re.findall(r"^\| ([0-5]) \| [^|]+ \| ([a-z0-9_*+ ]+?)(?:;[^|]*)? \|$", DOCUMENT, re.MULTILINE)
+    }
+    assert sizes == {str(space.value): config.space_words(space) for space in Space}
+    assert slots == min(1 << n for n in range(10) if 1 << n >= 6 * config.max_layers)
+    assert [counter_word(5), counter_word(5, saturations=True)] == [16 + 4 * 5, 18 + 4 * 5]
