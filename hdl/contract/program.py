@@ -174,8 +174,9 @@ class Instruction:
     """One phase of one layer: FORWARD, BACKWARD or UPDATE (see the module's text for the loop nest).
 
     ``tile_cycles`` is the issue period of a tile: at least ``time_count``, ``tile_width`` and 4; with a loss,
-    ``reduction_count`` of them at least `hdl.contract.timing.block_cycles`. ``tile_width`` columns are loaded for each tile. With a loss, lanes are samples
-    and ``time_count`` is the number of classes; ``label_base`` is the label of the first sample.
+    ``reduction_count`` of them at least `hdl.contract.timing.block_cycles`. ``tile_width`` columns are loaded for each
+    tile. With a loss, lanes are samples and ``time_count`` is the number of classes; ``label_base`` is the label of the
+    first sample.
     """
 
     mode: Mode

@@ -11,7 +11,7 @@ __all__ = ["Gmii"]
 
 
 class Gmii(wiring.Component):
-    """Pins of a GMII PHY as bytes; the twin is `sim.golden.phy.phy`.
+    """Pins of a GMII PHY as bytes; the twin is `sim.golden.phy.gmii`.
 
     Domains ``eth_rx`` (clocked by the PHY's receive clock) and ``eth_tx`` (125 MHz). One byte a cycle, latency 1 cycle
     each way. ``tx_clk`` rises in the middle of a byte, half a cycle for set-up and hold each.

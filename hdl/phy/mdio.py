@@ -44,7 +44,7 @@ def mdc_half_cycles(clock_hz: int) -> int:
 
 
 class Mdio(wiring.Component):
-    """Reads link and speed of the first PHY that answers, over and over; the twin is `sim.golden.phy.phy.MdioStatus`.
+    """Reads link and speed of the first PHY that answers, over and over; the twin is `sim.golden.phy.mdio.MdioStatus`.
 
     Domain ``sync``. A register takes 64 periods of ``mdc``, three registers make a status; while nobody answers, one
     address a frame is tried. The PHY is assumed to offer all its speeds.

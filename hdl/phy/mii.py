@@ -13,7 +13,7 @@ SFD_HIGH = 0xD
 
 
 class Mii(wiring.Component):
-    """Pins of an MII PHY as bytes; the twin is `sim.golden.phy.phy`.
+    """Pins of an MII PHY as bytes; the twin is `sim.golden.phy.mii`.
 
     Domains ``eth_rx`` and ``eth_tx``, clocked by the PHY's two clocks (25 MHz at 100 Mb/s, 2.5 MHz at 10 Mb/s). A byte
     takes two cycles, low half first. A PHY may swallow any part of the preamble, so bytes are aligned by the

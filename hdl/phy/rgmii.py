@@ -14,7 +14,7 @@ DATA_BITS = 4
 
 
 class Rgmii(wiring.Component):
-    """Pins of an RGMII PHY as bytes; the twin is `sim.golden.phy.phy`.
+    """Pins of an RGMII PHY as bytes; the twin is `sim.golden.phy.rgmii`.
 
     The low half of a byte goes with the rising edge. ``ctl`` is valid there and valid xor error at the falling edge.
     Between frames ``rx_data`` carries the PHY's status, which is left to MDIO. Domains ``eth_rx`` (clocked by

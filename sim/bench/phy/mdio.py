@@ -8,7 +8,7 @@ import cocotb
 from cocotb.triggers import RisingEdge
 
 from deep3.sim.bench.clocking import Clock
-from deep3.sim.golden.phy.phy import MdioStatus
+from deep3.sim.golden.phy.mdio import MdioStatus
 
 __all__: list[str] = []
 

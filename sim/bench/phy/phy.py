@@ -12,7 +12,7 @@ from cocotb.triggers import Edge, FallingEdge, RisingEdge, Timer
 from cocotbext.eth import GmiiFrame
 
 from deep3.hdl.phy.rgmii import Rgmii
-from deep3.sim.golden.phy.phy import Received
+from deep3.sim.golden.phy.phy_bytes import Received
 
 from .phy_pins import PINS, Pins
 

@@ -7,7 +7,10 @@ from typing import Any
 from cocotb.triggers import FallingEdge, RisingEdge, Timer
 from cocotbext.eth import GmiiSink, GmiiSource, MiiSink, MiiSource, RgmiiSink, RgmiiSource
 
-from deep3.sim.golden.phy.phy import MiiReceive, Received, gmii_receive, rgmii_receive
+from deep3.sim.golden.phy.gmii import gmii_receive
+from deep3.sim.golden.phy.mii import MiiReceive
+from deep3.sim.golden.phy.phy_bytes import Received
+from deep3.sim.golden.phy.rgmii import rgmii_receive
 
 __all__ = ["PINS", "Pins"]
 

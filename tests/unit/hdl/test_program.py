@@ -126,10 +126,9 @@ def test_the_document_tells_the_counters_and_the_sizes_of_the_spaces() -> None:
     assert ", ".join(f"{counter.name} {counter.value}" for counter in Counter) in text
     config = EngineConfig()
     slots = config.max_instructions
-    sizes = {
-        space: eval(size, {}, {**vars(config), "banks": config.banks, "slots": slots})
-        for space, size in re.findall(r"^\| ([0-5]) \| [^|]+ \| ([a-z0-9_*+ ]+?)(?:;[^|]*)? \|$", DOCUMENT, re.MULTILINE)
-    }
+    names = {**vars(config), "banks": config.banks, "slots": slots}
+    row = r"^\| ([0-5]) \| [^|]+ \| ([a-z0-9_*+ ]+?)(?:;[^|]*)? \|$"
+    sizes = {space: eval(size, {}, names) for space, size in re.findall(row, DOCUMENT, re.MULTILINE)}
     assert sizes == {str(space.value): config.space_words(space) for space in Space}
     assert slots == min(1 << n for n in range(10) if 1 << n >= 6 * config.max_layers)
     assert [counter_word(5), counter_word(5, saturations=True)] == [16 + 4 * 5, 18 + 4 * 5]
