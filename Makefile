@@ -1,11 +1,15 @@
-# Targets: demo (first thing to try), test, verify, fuzz (FUZZ_SECONDS=3600), lint, clean. Set-up happens by itself on first use.
+# Targets: demo (first thing to try), test, verify, fuzz (FUZZ_SECONDS=3600), lint, clean,
+# mutants (MUTANT_SECONDS=600 MUTANT_SEED=1). Set-up happens by itself on first use.
 
 VENV := .venv
 BIN := $(VENV)/bin
 ROOMS := hdl compiler cost_model flow sim host
 FUZZ_SECONDS ?= 3600
+MUTANT_SECONDS ?= 600
+MUTANT_SEED ?= 1
+MUTANT_FLOOR := 0.8
 
-.PHONY: demo test verify fuzz lint setup clean
+.PHONY: demo test verify fuzz mutants lint setup clean
 
 demo: setup
 	$(BIN)/deep3 train digits --hidden 64,32 --worker cpu:1 --worker virtual:1 --epochs 40 --deterministic --reference
@@ -18,6 +22,9 @@ verify: setup
 
 fuzz: setup
 	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
+
+mutants: setup
+	PYTHONPATH=tests nice $(BIN)/python -m mutants --seconds $(MUTANT_SECONDS) --seed $(MUTANT_SEED) --floor $(MUTANT_FLOOR)
 
 lint: setup
 	$(BIN)/ruff check .

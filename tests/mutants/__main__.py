@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from .equivalents import EQUIVALENTS
 from .modules import MODULES, ROOT
-from .mutations import Mutation, draw
+from .mutations import Mutation, Place, draw, mutate
 from .report import EQUIVALENT, Tried, kill_rate, print_report, write_report
 from .trial import Outcome, copy_tree, load_libraries, mutated, run_tests
 
@@ -56,9 +56,12 @@ def _trials(modules: list[str], seed: int, end_s: float) -> Iterator[Tried]:
     load_libraries()
     unmutated_s: dict[tuple[str, ...], float] = {}
     with tqdm(unit="mutant", desc="mutants", file=sys.stderr) as bar:
-        for mutation in _sample(modules, tree, seed):
+        for place in _sample(modules, tree, seed):
             if time.monotonic() >= end_s:
                 return
+            mutation = mutate(place, (tree / place.module).read_text("utf-8"))
+            if mutation is None:
+                continue
             bar.update()
             if _is_equivalent(mutation):
                 yield mutation, EQUIVALENT
@@ -74,7 +77,7 @@ def _trials(modules: list[str], seed: int, end_s: float) -> Iterator[Tried]:
             yield mutation, outcome.value
 
 
-def _sample(modules: list[str], tree: Path, seed: int) -> list[Mutation]:
+def _sample(modules: list[str], tree: Path, seed: int) -> list[Place]:
     found = []
     for module in modules:
         # A generator of its own, so that a module alone gives the same mutants as among others.

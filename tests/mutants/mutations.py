@@ -9,7 +9,7 @@ import cosmic_ray.plugins
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 
-__all__ = ["Mutation", "draw"]
+__all__ = ["Mutation", "Place", "draw", "mutate"]
 
 Position = tuple[int, int]
 """Line from 1 and column from 0."""
@@ -41,22 +41,31 @@ class Mutation:
     source: str
 
 
-def draw(module: str, source: str, rng: random.Random) -> list[Mutation]:
-    """One mutation of each place of a source, in random order.
+@dataclass(frozen=True)
+class Place:
+    """Where a module is to be mutated: the ``occurrence``-th node that an operator of cosmic-ray can change."""
+
+    module: str
+    operator: str
+    occurrence: int
+
+
+def draw(module: str, source: str, rng: random.Random) -> list[Place]:
+    """One mutation of each place of a source.
 
     A place is what one kind of operator may change: an arithmetic operator has twelve replacements, of which one is
-    drawn. Left out are annotations and decorators, which the type checker holds, and what is no Python any more.
+    drawn. Left out are annotations and decorators, which the type checker holds.
     """
-    places = _places(source)
-    chosen = [rng.choice(found) for _, found in sorted(places.items())]
-    rng.shuffle(chosen)
-    mutations = []
-    for operator, occurrence in chosen:
-        mutated = mutate_code(source, cosmic_ray.plugins.get_operator(operator)(), occurrence)
-        if mutated is not None and _is_python(mutated):
-            line, before, after = _first_difference(source, mutated)
-            mutations.append(Mutation(module, operator, line, before, after, mutated))
-    return mutations
+    return [Place(module, *rng.choice(found)) for _, found in sorted(_places(source).items())]
+
+
+def mutate(place: Place, source: str) -> Mutation | None:
+    """The mutation of a place; None where it would be no Python any more."""
+    mutated = mutate_code(source, cosmic_ray.plugins.get_operator(place.operator)(), place.occurrence)
+    if mutated is None or not _is_python(mutated):
+        return None
+    line, before, after = _first_difference(source, mutated)
+    return Mutation(place.module, place.operator, line, before, after, mutated)
 
 
 def _places(source: str) -> dict[tuple[str, Position, Position], list[tuple[str, int]]]:

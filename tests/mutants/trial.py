@@ -8,6 +8,8 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -42,23 +44,15 @@ def load_libraries() -> None:
         importlib.import_module(name)
 
 
-class mutated:
+@contextmanager
+def mutated(path: Path, source: str) -> Iterator[None]:
     """A file with other content while the ``with`` lasts."""
-
-    def __init__(self, path: Path, source: str) -> None:
-        self._path, self._source = path, source
-
-    def __enter__(self) -> None:
-        self._original = self._path.read_bytes()
-        self._write(self._source.encode())
-
-    def __exit__(self, *_: object) -> None:
-        self._write(self._original)
-
-    def _write(self, content: bytes) -> None:
-        # Python takes a compiled file for that of any source of the same length and second.
-        Path(importlib.util.cache_from_source(str(self._path))).unlink(missing_ok=True)
-        self._path.write_bytes(content)
+    original = path.read_bytes()
+    try:
+        _write(path, source.encode())
+        yield
+    finally:
+        _write(path, original)
 
 
 def run_tests(tree: Path, tests: tuple[str, ...], longest_s: float, log: Path) -> tuple[Outcome, float]:
@@ -80,6 +74,12 @@ def run_tests(tree: Path, tests: tuple[str, ...], longest_s: float, log: Path) -
     return Outcome.SURVIVED if process.exitcode == 0 else Outcome.KILLED, seconds
 
 
+def _write(path: Path, content: bytes) -> None:
+    # Python takes a compiled file for that of any source of the same length and second.
+    Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
+    path.write_bytes(content)
+
+
 class _FirstFailureOnly:
     """A plugin of pytest: a law that fails once has failed; a smaller example of it is of no use here."""
 
@@ -91,7 +91,8 @@ class _FirstFailureOnly:
 def _child(tree: Path, tests: tuple[str, ...], log: Path) -> None:
     import pytest
 
-    os.setsid()
+    # A group, not a session: a session's first terminal hangs up on it, and tests open terminals as serial ports.
+    os.setpgid(0, 0)
     with log.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
