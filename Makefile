@@ -25,6 +25,7 @@ fuzz: setup
 
 mutants: setup
 	PYTHONPATH=tests nice $(BIN)/python -m mutants --seconds $(MUTANT_SECONDS) --seed $(MUTANT_SEED) --floor $(MUTANT_FLOOR)
+	@if [ -f tests/mutants/run_gateware.py ]; then PYTHONPATH=tests nice $(BIN)/python -m mutants.run_gateware; fi
 
 lint: setup
 	$(BIN)/ruff check .

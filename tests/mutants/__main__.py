@@ -17,6 +17,8 @@ from .trial import Outcome, copy_tree, load_libraries, mutated, run_tests
 
 BUILD = ROOT / "build"
 LONGEST_UNMUTATED_S = 300.0
+PLACES_A_ROUND = 10
+"""Of a module at a time: its tests run once without a mutation first, which is worth some mutants."""
 SLACK_S = 10.0
 """What a mutant may take beyond three times the unmutated tests: other work on the machine."""
 
@@ -50,7 +52,7 @@ class UnmutatedError(Exception):
 
 
 def _trials(modules: list[str], seed: int, end_s: float) -> Iterator[Tried]:
-    """Mutants of all modules in random order, each module as often as it has places, until the time is up."""
+    """Mutants and what became of them, until the time is up or none is left."""
     tree, log = BUILD / "mutants" / "tree", BUILD / "mutants" / "tests.log"
     copy_tree(ROOT, tree)
     load_libraries()
@@ -77,14 +79,19 @@ def _trials(modules: list[str], seed: int, end_s: float) -> Iterator[Tried]:
             yield mutation, outcome.value
 
 
-def _sample(modules: list[str], tree: Path, seed: int) -> list[Place]:
-    found = []
-    for module in modules:
-        # A generator of its own, so that a module alone gives the same mutants as among others.
-        rng = random.Random(f"{seed} {module}")
-        found += draw(module, (tree / module).read_text("utf-8"), rng)
-    random.Random(seed).shuffle(found)
-    return found
+def _sample(modules: list[str], tree: Path, seed: int) -> Iterator[Place]:
+    """Places in rounds of `PLACES_A_ROUND` of every module, modules and places in random order."""
+    order = random.Random(seed).sample(modules, len(modules))
+    left: dict[str, list[Place]] = {}
+    while modules_left := [module for module in order if left.get(module) != []]:
+        for module in modules_left:
+            if module not in left:
+                # A generator of its own, so that a module alone gives the same mutants as among others.
+                rng = random.Random(f"{seed} {module}")
+                left[module] = draw(module, (tree / module).read_text("utf-8"), rng)
+                rng.shuffle(left[module])
+            taken, left[module] = left[module][:PLACES_A_ROUND], left[module][PLACES_A_ROUND:]
+            yield from taken
 
 
 def _is_equivalent(mutation: Mutation) -> bool:
