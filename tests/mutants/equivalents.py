@@ -15,4 +15,14 @@ class Equivalent:
     after: tuple[str, ...] = ()
 
 
-EQUIVALENTS: tuple[Equivalent, ...] = ()
+EQUIVALENTS: tuple[Equivalent, ...] = (
+    Equivalent(
+        "compiler/schedule.py",
+        "loss = 0 if product.loss is Loss.NONE else _tiles(block_cycles(time, config.columns), reduction_count)",
+        "a period is at least MIN_TILE_CYCLES",
+        (
+            "loss = 1 if product.loss is Loss.NONE else _tiles(block_cycles(time, config.columns), reduction_count)",
+            "loss = -1 if product.loss is Loss.NONE else _tiles(block_cycles(time, config.columns), reduction_count)",
+        ),
+    ),
+)
