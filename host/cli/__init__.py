@@ -2,15 +2,17 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from deep3.errors import Deep3Error
 from deep3.extras import remedy
+from deep3.host.training.interruption import Terminated
 from deep3.version import VERSION
 
-from . import bench, board, build, discover, generate, predict, profile, program, size, train
+from . import bench, board, build, discover, generate, plot, predict, profile, program, size, train
 from .command import Command
 
 __all__ = ["main"]
@@ -18,6 +20,7 @@ __all__ = ["main"]
 COMMANDS: tuple[Command, ...] = (
     train.COMMAND,
     predict.COMMAND,
+    plot.COMMAND,
     generate.COMMAND,
     size.COMMAND,
     profile.COMMAND,
@@ -30,6 +33,7 @@ COMMANDS: tuple[Command, ...] = (
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 
 class _Parser(argparse.ArgumentParser):
@@ -63,14 +67,18 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status is 0, 1 for an error, 2 for wrong usage, 130 when interrupted."""
+    """Run one command; the exit status is 0, 1 for an error, 2 for wrong usage, 130 when interrupted, 143 when
+    terminated."""
+    _open_closed_streams()
     parsed = make_parser().parse_args(arguments)
     command: Command = parsed.selected
     try:
         report = command.run(parsed)
     except KeyboardInterrupt as interrupt:
-        print("; ".join(["deep3: interrupted", *map(str, interrupt.args)]), file=sys.stderr)
-        return EXIT_INTERRUPTED
+        terminated = isinstance(interrupt, Terminated)
+        word = "terminated" if terminated else "interrupted"
+        print("; ".join([f"deep3: {word}", *map(str, interrupt.args)]), file=sys.stderr)
+        return EXIT_TERMINATED if terminated else EXIT_INTERRUPTED
     except (Deep3Error, OSError) as error:
         print(f"deep3: {_one_line(error)}", file=sys.stderr)
         return EXIT_ERROR
@@ -82,6 +90,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_ERROR
     print(json.dumps(report) if parsed.json else command.describe(report))
     return 0
+
+
+def _open_closed_streams() -> None:
+    """What a shell closed (``2>&-``) becomes /dev/null, or the next file that is opened would get its number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
 
 
 def _one_line(error: Exception) -> str:

@@ -2,13 +2,19 @@
 
 import argparse
 import dataclasses
+from pathlib import Path
+from typing import Any
 
-from deep3.host.training.settings import ACTIVATIONS, LOSSES, TrainSettings
+from deep3.host.training.interruption import raise_on_sigterm
+from deep3.host.training.settings import ACTIVATIONS, LOSSES, SettingsError, TrainSettings
 from deep3.host.workers.threads import wait_without_spinning
 
 from .command import Command, Report
 
 __all__ = ["COMMAND"]
+
+OF_THE_NETWORK = ("hidden", "activation", "loss", "ratio", "projection")
+"""What comes with a checkpoint."""
 
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(TrainSettings)}
 
@@ -28,7 +34,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WHERE",
         help="column of a .csv (name, or number from 0), key of an .npz, or .npy file that holds the labels",
     )
-    parser.add_argument("--hidden", type=_sizes, metavar="N,N", help="neurons of each hidden layer (default 64,32)")
+    parser.add_argument(
+        "--hidden", type=_sizes, metavar="N,N", help="neurons of each hidden layer, or none (default 64,32)"
+    )
     parser.add_argument(
         "--worker",
         action="append",
@@ -42,23 +50,33 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="engine of golden, virtual, board and serial workers, as TOML (default: one that fits; boards: 8x8)",
     )
-    parser.add_argument("--take-over", action="store_true", help="take boards that another host uses")
+    _flag(parser, "take-over", "take boards that another host uses")
     parser.add_argument("--activation", choices=sorted(ACTIVATIONS), help="of the hidden layers (default tanh)")
     parser.add_argument("--loss", choices=sorted(LOSSES), help="of the output (default softmax)")
     _number(parser, "batch", int, "samples of a batch")
     _number(parser, "n-push", int, "batches that a worker trains before it pushes its change of weights")
     _number(parser, "ratio", float, "share of the hidden neurons that a worker takes")
     _number(parser, "epochs", float, "passes over the training samples, all workers together")
-    _number(parser, "rate", float, "learning rate; it falls tenfold over the run")
+    _number(parser, "rate", float, "learning rate; it falls eightfold over the run, by halves")
     parser.add_argument(
         "--projection", type=_beta, metavar="BETA", help="project the data with this threshold, or none (default none)"
     )
     _number(parser, "error-threshold", float, "end early below this validation error, 0 to 1")
     _number(parser, "validation-share", float, "share of the training samples to validate on")
     _number(parser, "seed", int, "of everything random")
-    parser.add_argument("--deterministic", action="store_true", help="take updates in turns: repeats bit for bit")
-    parser.add_argument("--reference", action="store_true", help="train the same network in float32 PyTorch too")
+    _flag(parser, "deterministic", "take updates in turns: repeats bit for bit")
+    _flag(parser, "reference", "train the same network in float32 PyTorch too")
     parser.add_argument("--runs", metavar="FOLDER", help="where the run's folder is made (default runs)")
+    parser.add_argument(
+        "--from", dest="start", metavar="CHECKPOINT", help="begin with the network and projection of a checkpoint"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with an interrupted run: DATA is its folder, the rest is as it was"
+    )
+
+
+def _flag(parser: argparse.ArgumentParser, name: str, text: str) -> None:
+    parser.add_argument(f"--{name}", action="store_const", const=True, help=text)
 
 
 def _number(parser: argparse.ArgumentParser, name: str, kind: type, text: str) -> None:
@@ -67,10 +85,12 @@ def _number(parser: argparse.ArgumentParser, name: str, kind: type, text: str) -
 
 
 def _sizes(text: str) -> tuple[int, ...]:
+    if text == "none":
+        return ()
     try:
-        return tuple(int(part) for part in text.split(",")) if text else ()
+        return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be integers separated by commas, not {text!r}") from None
+        raise argparse.ArgumentTypeError(f"must be none or integers separated by commas, not {text!r}") from None
 
 
 def _beta(text: str) -> float | None:
@@ -83,18 +103,28 @@ def _beta(text: str) -> float | None:
 
 
 def _run(arguments: argparse.Namespace) -> Report:
+    given = {name: value for name, value in vars(arguments).items() if name in DEFAULTS and value is not None}
+    _check_together(given, arguments.resume)
     wait_without_spinning()
-    # PyTorch takes seconds to import; the other commands do without it.
-    from deep3.host.training.run import train
+    with raise_on_sigterm():
+        # PyTorch takes seconds to import; the other commands do without it.
+        from deep3.host.training.run import resume, train
 
-    given = {
-        name: value
-        for name, value in vars(arguments).items()
-        if name in DEFAULTS and value is not None
-    }
-    if "workers" in given:
-        given["workers"] = tuple(given["workers"])
-    return train(TrainSettings(**given))
+        if arguments.resume:
+            return resume(Path(arguments.data), given.get("take_over", False))
+        if "workers" in given:
+            given["workers"] = tuple(given["workers"])
+        return train(TrainSettings(**given))
+
+
+def _check_together(given: dict[str, Any], resumed: bool) -> None:
+    """What a run folder or a checkpoint brings is not given again."""
+    source, taken = ("--resume", [name for name in given if name not in ("data", "take_over")]) if resumed else (
+        "--from", [name for name in OF_THE_NETWORK if name in given]
+    )  # fmt: skip
+    if taken and (resumed or "start" in given):
+        names = ", ".join({"workers": "--worker", "start": "--from"}.get(name, f"--{name}") for name in taken)
+        raise SettingsError(f"{source} brings what {names.replace('_', '-')} would say; leave that out")
 
 
 def _describe(report: Report) -> str:
@@ -104,7 +134,9 @@ def _describe(report: Report) -> str:
     for name, part in report["workers"].items():
         cycles = f", {part['engine_cycles']} engine cycles" if part["engine_cycles"] else ""
         lost = f", lost: {part['lost']}" if part["lost"] else ""
-        lines.append(f"  {name}: {part['updates']} updates in {part['seconds']:.1f} s{cycles}{lost}")
+        idle = "" if part["updates"] else ": the others used up the samples; a smaller --n-push leaves it some"
+        updates = f"{part['updates']} updates in {part['seconds']:.1f} s" if part["updates"] else "no update"
+        lines.append(f"  {name}: {updates}{cycles}{lost or idle}")
     if report["clipped_inputs"]:
         lines.append(f"  {report['clipped_inputs']} validation and test values left Q3.12 and were saturated")
     lines.append(f"run folder: {report['run']} (plot.png, checkpoint.npz, metrics.jsonl, tensorboard)")

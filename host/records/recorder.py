@@ -1,57 +1,18 @@
 """What a run leaves behind: metrics.jsonl, TensorBoard events, the best checkpoint; and its progress on the screen."""
 
-import json
 import sys
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from deep3.host.global_network.global_network import Evaluation, GlobalNetwork
-from deep3.host.workers.tasks import Update
+from .events import Evaluated, Event, EventWriter, Started, Updated, WorkerLost
+from .history import History
 
-__all__ = ["Contribution", "Curve", "Recorder", "new_run_folder"]
-
-
-@dataclass
-class Contribution:
-    """What one worker did: updates, seconds of training, engine clock cycles, saturated values."""
-
-    updates: int = 0
-    seconds: float = 0.0
-    engine_cycles: int = 0
-    clipped: int = 0
-    lost: str | None = None
-
-
-@dataclass
-class Curve:
-    """Evaluations of one run, in order."""
-
-    iterations: list[int] = field(default_factory=list)
-    multiply_adds: list[int] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    validation_accuracy: list[float] = field(default_factory=list)
-    test_accuracy: list[float] = field(default_factory=list)
-
-
-def new_run_folder(parent: Path, name: str) -> Path:
-    """Create ``parent/NAME-TIMESTAMP``, with a number behind it where that exists."""
-    stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    for number in range(1, 1000):
-        folder = parent / (stem if number == 1 else f"{stem}-{number}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return folder
-    raise FileExistsError(f"{parent / stem}: a thousand runs started in this second")
+__all__ = ["Recorder"]
 
 
 class Recorder:
@@ -60,47 +21,25 @@ class Recorder:
     Parameters
     ----------
     folder
-        The run folder. Runs of one folder write to one metrics.jsonl, told apart by ``label``.
-    label
+        The run folder. Runs of one folder write to one metrics.jsonl, told apart by ``run``.
+    run
         "joint" or "reference".
-    workers
-        Their names, for metrics and messages.
-    iterations
-        Length of the progress bar, which goes to stderr.
-    test_inputs, test_labels
-        For the curve only: neither the end of a run nor the choice of its best network looks at them.
+    history
+        What was recorded before, where the run goes on; added to.
     save
-        Called with the network and the iteration whenever validation found a new best.
-    push_samples
-        Samples of one update, for the training accuracy.
+        Called with the number of updates whenever validation found a new best.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        label: str,
-        workers: list[str],
-        iterations: int,
-        test_inputs: NDArray[np.float32],
-        test_labels: NDArray[np.int64],
-        save: Callable[[GlobalNetwork, int], None],
-        push_samples: int,
-    ) -> None:
-        self.curve = Curve()
-        self.contributions = [Contribution() for _ in workers]
-        self.best_iteration = 0
-        self.best_validation: Evaluation | None = None
-        self.best_test: Evaluation | None = None
-        self._label = label
-        self._workers = workers
-        self._test = test_inputs, test_labels
+    def __init__(self, folder: Path, run: str, history: History, save: Callable[[int], None]) -> None:
+        self.history = history
+        self._run = run
         self._save = save
-        self._push_samples = push_samples
-        self._metrics = (folder / "metrics.jsonl").open("a", encoding="utf-8")
-        self._events = SummaryWriter(folder / "tensorboard" / label)
-        self._progress = tqdm(
-            total=iterations, desc=label, unit="push", file=sys.stderr, dynamic_ncols=True, mininterval=0.5
-        )
+        self._stack = ExitStack()
+        self._writer = self._stack.enter_context(EventWriter(folder, run))
+        self._tensorboard = _tensorboard(folder / "tensorboard" / run)
+        if self._tensorboard is not None:
+            self._stack.callback(self._tensorboard.close)
+        self._progress: tqdm[Any] | None = None
 
     def __enter__(self) -> "Recorder":
         return self
@@ -108,72 +47,52 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.close()
-        self._events.close()
-        self._metrics.close()
+        self._stack.close()
 
-    def updated(self, iteration: int, update: Update, multiply_adds_total: int, seconds: float) -> None:
-        """See `host.training.coordinator.Observer`."""
-        contribution = self.contributions[update.worker]
-        contribution.updates += 1
-        contribution.seconds += update.seconds
-        contribution.engine_cycles += update.trained.engine_cycles
-        contribution.clipped += update.trained.clipped
-        accuracy = update.trained.correct / self._push_samples
-        self._write(
-            "update",
-            iteration=iteration,
-            worker=self._workers[update.worker],
-            rate=update.rate,
-            training_accuracy=accuracy,
-            engine_cycles=update.trained.engine_cycles,
-            clipped=update.trained.clipped,
-            worker_seconds=update.seconds,
-            multiply_adds=multiply_adds_total,
-            seconds=seconds,
-        )
-        self._events.add_scalar("rate", update.rate, iteration)
-        self._events.add_scalar(f"training accuracy/{self._workers[update.worker]}", accuracy, iteration)
-        self._progress.update()
+    def __call__(self, event: Event) -> None:
+        """Take note of the next event."""
+        best = self.history.best
+        self._writer.write(event)
+        self.history.add(event)
+        if self.history.best is not best:
+            self._save(event.iteration)
+        self._show(event)
+        if self._tensorboard is not None:
+            for name, value in _scalars(event).items():
+                self._tensorboard.add_scalar(name, value, event.iteration)
 
-    def evaluated(
-        self, iteration: int, network: GlobalNetwork, validation: Evaluation, multiply_adds_total: int, seconds: float
-    ) -> None:
-        """See `host.training.coordinator.Observer`."""
-        test = network.evaluate(*self._test)
-        self.curve.iterations.append(iteration)
-        self.curve.multiply_adds.append(multiply_adds_total)
-        self.curve.seconds.append(seconds)
-        self.curve.validation_accuracy.append(validation.accuracy)
-        self.curve.test_accuracy.append(test.accuracy)
-        self._write(
-            "evaluation",
-            iteration=iteration,
-            validation_accuracy=validation.accuracy,
-            validation_loss=validation.loss,
-            test_accuracy=test.accuracy,
-            multiply_adds=multiply_adds_total,
-            seconds=seconds,
-        )
-        self._events.add_scalar("accuracy/validation", validation.accuracy, iteration)
-        self._events.add_scalar("accuracy/test", test.accuracy, iteration)
-        self._events.add_scalar("loss/validation", validation.loss, iteration)
-        self._progress.set_postfix_str(f"validation {100 * validation.accuracy:.2f} %", refresh=False)
-        if self._is_best(validation):
-            self.best_iteration, self.best_validation, self.best_test = iteration, validation, test
-            self._save(network, iteration)
+    def _show(self, event: Event) -> None:
+        """Progress, on stderr."""
+        if isinstance(event, Started):
+            self._progress = tqdm(
+                total=max(event.iterations, event.iteration), initial=event.iteration, desc=self._run, unit="push",
+                file=sys.stderr, dynamic_ncols=True, mininterval=0.5,
+            )  # fmt: skip
+            self._stack.callback(self._progress.close)
+            return
+        assert self._progress is not None, "every run begins with Started"
+        if isinstance(event, Updated):
+            self._progress.update()
+        elif isinstance(event, Evaluated):
+            self._progress.set_postfix_str(f"validation {100 * event.validation_accuracy:.2f} %", refresh=False)
+        elif isinstance(event, WorkerLost):
+            self._progress.write(f"deep3: worker {event.worker} is lost: {event.error}", file=sys.stderr)
 
-    def lost(self, worker: int, error: Exception) -> None:
-        """See `host.training.coordinator.Observer`."""
-        self.contributions[worker].lost = str(error)
-        self._write("lost", worker=self._workers[worker], error=str(error))
-        self._progress.write(f"deep3: worker {self._workers[worker]} is lost: {error}", file=sys.stderr)
 
-    def _is_best(self, validation: Evaluation) -> bool:
-        """More accurate than the best so far; of equals the one with the smaller loss."""
-        best = self.best_validation
-        return best is None or (validation.accuracy, -validation.loss) > (best.accuracy, -best.loss)
+def _tensorboard(folder: Path) -> Any:
+    """A writer of TensorBoard events, or None, said in one line, where that is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        print("deep3: no TensorBoard events: pip install tensorboard brings them", file=sys.stderr)
+        return None
+    return SummaryWriter(folder)
 
-    def _write(self, kind: str, **values: object) -> None:
-        self._metrics.write(json.dumps({"run": self._label, "kind": kind, **values}) + "\n")
-        self._metrics.flush()
+
+def _scalars(event: Event) -> dict[str, float]:
+    if isinstance(event, Updated):
+        return {"rate": event.rate, f"training accuracy/{event.worker}": event.correct / event.samples}
+    if not isinstance(event, Evaluated):
+        return {}
+    values = {"accuracy/validation": event.validation_accuracy, "loss/validation": event.validation_loss}
+    return values if event.test_accuracy is None else {**values, "accuracy/test": event.test_accuracy}

@@ -1,14 +1,19 @@
-"""The picture of a run: accuracy against work and time, and what each worker contributed."""
+"""The picture of a run, from what lies in its folder: accuracy against work and time, and how each worker worked."""
 
 from pathlib import Path
+from statistics import median, quantiles
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
+from matplotlib.ft2font import FT2Font
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from deep3.host.records.recorder import Curve, Recorder
+from deep3.host.records.events import Evaluated
+from deep3.host.records.history import Contribution, History, read_histories
+from deep3.host.records.run_folder import PLOT_FILE, RunDescription
 
 __all__ = ["plot_run"]
 
@@ -17,8 +22,13 @@ REFERENCE_COLOUR = "#d1813b"
 TEXT_COLOUR = "#333333"
 SHOWN_POINTS = 15.0
 """The accuracy axis begins at least this many points below the best."""
+LOG_RATIO = 4.0
+"""Runs whose times differ by more than this share a logarithmic axis."""
+MOST_NAMES = 16
+"""More workers than this are not named one by one."""
+FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Micro Hei", "Droid Sans Fallback")
+"""The first comes with matplotlib; of the others those that are installed draw what it lacks."""
 STYLE: dict[Any, Any] = {
-    "font.family": "sans-serif",
     "font.size": 10,
     "axes.edgecolor": "#999999",
     "axes.labelcolor": TEXT_COLOUR,
@@ -34,73 +44,137 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def plot_run(path: Path, data: str, joint: Recorder, reference: Recorder | None, workers: list[str]) -> Path:
-    """Write the picture of a run to ``path`` (PNG, 1650 x 630 pixels) and return ``path``.
+def plot_run(folder: Path) -> Path:
+    """Write ``plot.png`` (1650 x 630 pixels) of a run folder and return its path.
 
-    Left and middle: test accuracy of the joint run, and of the float32 reference if there is one, against
-    multiply-adds and against wall time. Right: updates of each worker.
+    Left and middle: accuracy of the joint run, and of the float32 reference if there is one, against multiply-adds and
+    against wall time; on the test samples where there are any, else on those for validation. Right: the time that each
+    worker took for a push, median and the range that holds 80 % of them.
+
+    Raises
+    ------
+    RecordError
+        When the folder is none of a run.
     """
-    with mpl.rc_context(STYLE):
+    description, histories = RunDescription.load(folder), read_histories(folder)
+    joint, reference = histories.get("joint", History()), histories.get("reference")
+    fonts = _installed_fonts()
+    with mpl.rc_context({**STYLE, "font.family": list(fonts)}):
         figure = Figure(figsize=(11, 4.2), dpi=150)
-        work, clock, share = figure.subplots(1, 3, gridspec_kw={"width_ratios": [5, 5, 3.4]})
-        curves = [(f"joint run: {', '.join(workers)}", joint, JOINT_COLOUR, "-")]
+        work, clock, workers = figure.subplots(1, 3, gridspec_kw={"width_ratios": [5, 5, 3.4]})
+        names = description.workers
+        label = ", ".join(names) if len(names) <= 4 else f"{len(names)} workers"
+        curves = [(f"joint run: {label}", joint, JOINT_COLOUR, "-")]
         if reference is not None:
             curves.append(("float32 PyTorch, same network", reference, REFERENCE_COLOUR, "--"))
-        for label, recorder, colour, line in curves:
-            work.plot(recorder.curve.multiply_adds, _percent(recorder.curve), line, color=colour, label=label, lw=1.8)
-            clock.plot(recorder.curve.seconds, _percent(recorder.curve), line, color=colour, lw=1.8)
-            _mark_best(work, recorder, recorder.curve.multiply_adds, colour)
-            _mark_best(clock, recorder, recorder.curve.seconds, colour)
+        for label, history, colour, line in curves:
+            _curve(work, history, [event.multiply_adds for event in history.evaluations], colour, line, label)
+            _curve(clock, history, [event.seconds for event in history.evaluations], colour, line, None)
+        shown = [history for _, history, _, _ in curves if history.evaluations]
+        for axes, quantity in ((work, "multiply-adds"), (clock, "wall time (s)")):
+            _accuracy_axes(axes, quantity, shown)
+        work.set_xlim(left=0)
         work.xaxis.set_major_formatter(EngFormatter(sep=""))
-        _accuracy_axes(work, "multiply-adds", [recorder for _, recorder, _, _ in curves])
-        _accuracy_axes(clock, "wall time (s)", [recorder for _, recorder, _, _ in curves])
-        _contributions(share, joint, workers)
-        figure.suptitle(_title(data, joint, reference), x=0.02, y=0.98, ha="left", fontsize=12, fontweight="bold")
+        _time_axis(clock, shown)
+        _workers(workers, joint)
+        title = _drawable(_title(description, joint, reference), fonts)
+        figure.suptitle(title, x=0.02, y=0.98, ha="left", fontsize=12, fontweight="bold")
         figure.legend(loc="upper left", bbox_to_anchor=(0.012, 0.925), ncols=2, frameon=False)
         figure.tight_layout(rect=(0, 0, 1, 0.9), w_pad=2)
-        figure.savefig(path)
-    return path
+        figure.savefig(folder / PLOT_FILE)
+    return folder / PLOT_FILE
 
 
-def _title(data: str, joint: Recorder, reference: Recorder | None) -> str:
-    title = f"{data}: {_best_percent(joint):.2f} % test accuracy in the joint run"
+def _title(description: RunDescription, joint: History, reference: History | None) -> str:
+    network = "-".join(map(str, description.sizes))
+    kind = "test" if all(event.test_accuracy is not None for event in joint.evaluations) else "validation"
+    title = f"{description.data}, {network}: {_best_percent(joint):.2f} % {kind} accuracy in the joint run"
     return title if reference is None else f"{title}, {_best_percent(reference):.2f} % in float32"
 
 
-def _best_percent(recorder: Recorder) -> float:
-    best = recorder.best_test
-    return 0.0 if best is None else 100 * best.accuracy
+def _percent(event: Evaluated) -> float:
+    return 100 * (event.validation_accuracy if event.test_accuracy is None else event.test_accuracy)
 
 
-def _percent(curve: Curve) -> list[float]:
-    return [100 * accuracy for accuracy in curve.test_accuracy]
+def _best_percent(history: History) -> float:
+    return 0.0 if history.best is None else _percent(history.best)
 
 
-def _mark_best(axes: Axes, recorder: Recorder, positions: list[int] | list[float], colour: str) -> None:
-    """A dot where validation chose the network."""
-    index = recorder.curve.iterations.index(recorder.best_iteration)
-    axes.plot(positions[index], _percent(recorder.curve)[index], "o", color=colour, markersize=6, zorder=3)
+def _curve(
+    axes: Axes, history: History, positions: list[int] | list[float], colour: str, line: str, label: str | None
+) -> None:
+    """The curve, and a dot where validation chose the network."""
+    percent = [_percent(event) for event in history.evaluations]
+    axes.plot(positions, percent, line, color=colour, label=label, lw=1.8)
+    if history.best is not None:
+        best = history.evaluations.index(history.best)
+        axes.plot(positions[best], percent[best], "o", color=colour, markersize=6, zorder=3)
 
 
-def _accuracy_axes(axes: Axes, quantity: str, recorders: list[Recorder]) -> None:
-    highest = max(max(_percent(recorder.curve)) for recorder in recorders)
-    last = min(_percent(recorder.curve)[-1] for recorder in recorders)
-    axes.set_ylim(max(0.0, min(last - 2, highest - SHOWN_POINTS)), min(100.5, highest + 1.5))
-    axes.set_xlim(left=0)
+def _accuracy_axes(axes: Axes, quantity: str, histories: list[History]) -> None:
     axes.set_xlabel(quantity)
-    axes.set_ylabel("test accuracy (%)")
+    axes.set_ylabel("accuracy (%)")
+    if histories:
+        highest = max(_percent(event) for history in histories for event in history.evaluations)
+        last = min(_percent(history.evaluations[-1]) for history in histories)
+        axes.set_ylim(max(0.0, min(last - 2, highest - SHOWN_POINTS)), min(100.5, highest + 1.5))
 
 
-def _contributions(axes: Axes, joint: Recorder, workers: list[str]) -> None:
-    updates = [part.updates for part in joint.contributions]
-    bars = axes.barh(workers, updates, color=JOINT_COLOUR, height=0.55)
-    labels = [
-        f"{part.updates}" + (", lost" if part.lost else f"  ({1000 * part.seconds / max(1, part.updates):.0f} ms each)")
-        for part in joint.contributions
-    ]
-    axes.bar_label(bars, labels, padding=4, fontsize=9)
-    axes.invert_yaxis()
+def _time_axis(axes: Axes, histories: list[History]) -> None:
+    """From 0 on; logarithmic where otherwise one curve would be a sliver."""
+    ends = [history.evaluations[-1].seconds for history in histories]
+    if len(ends) < 2 or min(ends) <= 0 or max(ends) < LOG_RATIO * min(ends):
+        axes.set_xlim(left=0)
+        return
+    trained = [event.seconds for history in histories for event in history.evaluations if event.iteration]
+    axes.set_xscale("log")
+    axes.set_xlim(min(trained), 1.15 * max(ends))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _workers(axes: Axes, joint: History) -> None:
+    """Time of a push by worker."""
+    axes.set_xlabel("time of a push (ms)")
     axes.grid(axis="y", visible=False)
-    axes.set_xlim(0, 1.8 * max([1, *updates]))
-    axes.set_ylim(len(workers) - 0.25, -0.75)
-    axes.set_xlabel("updates pushed")
+    pushed = {name: part for name, part in joint.contributions.items() if part.pushes}
+    axes.set_yticks(range(len(joint.contributions)), list(joint.contributions))
+    axes.set_ylim(len(joint.contributions) - 0.25, -0.75)
+    if len(joint.contributions) > MOST_NAMES:
+        axes.set_yticks([])
+    if pushed:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    low, high = [], []
+    for row, part in enumerate(joint.contributions.values()):
+        if part.pushes:
+            times = [1000 * seconds for seconds in part.pushes]
+            tenths = quantiles(times, n=10, method="inclusive") if len(times) > 1 else [times[0]]
+            axes.plot([tenths[0], tenths[-1]], [row, row], color=JOINT_COLOUR, lw=4, alpha=0.35, solid_capstyle="round")
+            axes.plot(median(times), row, "o", color=JOINT_COLOUR, markersize=7)
+            low.append(tenths[0])
+            high.append(tenths[-1])
+        if len(joint.contributions) <= MOST_NAMES:
+            place = (0.02, row - 0.28)
+            axes.text(*place, _words(part, joint), transform=axes.get_yaxis_transform(), fontsize=9)
+    if pushed:
+        axes.set_xlim(0.6 * min(low), 1.7 * max(high))
+
+
+def _words(part: Contribution, joint: History) -> str:
+    busy = f", busy {100 * part.seconds / joint.seconds:.0f} %" if joint.seconds and part.pushes else ""
+    return f"{part.updates} pushes{busy}" + (", lost" if part.lost else "")
+
+
+def _installed_fonts() -> tuple[str, ...]:
+    there = set(font_manager.get_font_names())
+    return tuple(name for name in FONTS if name in there)
+
+
+def _drawable(text: str, fonts: tuple[str, ...]) -> str:
+    """The text with what no font has replaced by question marks."""
+    faces = [FT2Font(font_manager.findfont(name)) for name in fonts]
+    return "".join(letter if any(face.get_char_index(ord(letter)) for face in faces) else "?" for letter in text)

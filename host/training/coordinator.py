@@ -1,30 +1,33 @@
 """The parameter coordinator: asynchronous training of one global network by many workers (Deep3, Algorithm 1)."""
 
+import math
 import queue
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deep3.errors import Deep3Error
-from deep3.host.global_network.global_network import (
-    Evaluation,
-    GlobalNetwork,
-    draw_sample,
-    learning_rate,
-    local_sizes,
-    multiply_adds,
-)
-from deep3.host.workers.base import Backend
+from deep3.host.global_network.global_network import draw_sample, learning_rate
+from deep3.host.records.events import Evaluated, Event, Finished, Started, Stopped, Updated, WorkerLost
+from deep3.host.workers.assignment import Assignment, Worker
 from deep3.host.workers.tasks import Failure, Task, Update
 
-from .worker_threads import WORKER_ERRORS, WorkerThreads
+from .interruption import put_off_interruptions
+from .state import RunState
 
-__all__ = ["BatchStream", "Coordinator", "CoordinatorError", "Observer", "Schedule", "TrainingSet"]
+__all__ = ["Coordinator", "CoordinatorError", "Observer", "Schedule", "TrainingSet"]
+
+WORKER_ERRORS = (Deep3Error, OSError)
+"""What ends a worker but not the run."""
+
+Observer = Callable[[Event], None]
+"""Who watches a run: records, progress bars, checkpoints. Called in the coordinator's thread, with the network as it is
+after the event."""
 
 
 class CoordinatorError(Deep3Error):
@@ -33,12 +36,18 @@ class CoordinatorError(Deep3Error):
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What the workers train on and the coordinator validates on: ``samples x features`` Q3.12 words and labels."""
+    """What the workers train on and the coordinator validates on: ``samples x features`` Q3.12 words and labels.
+
+    The test samples are for the records alone: neither the end of a run nor the choice of its best network looks at
+    them.
+    """
 
     inputs: NDArray[np.int16]
     labels: NDArray[np.int64]
     validation_inputs: NDArray[np.float32]
     validation_labels: NDArray[np.int64]
+    test_inputs: NDArray[np.float32] | None = None
+    test_labels: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -47,187 +56,247 @@ class Schedule:
 
     Parameters
     ----------
-    batch
-        Samples of a batch.
-    n_push
-        Batches that a worker trains before it pushes its change of weights.
+    samples
+        Samples that all workers together train on, repeats counted; to the nearest batch.
     iterations
-        Pushes after which the run ends.
+        Pushes that this will take, about: the measure of how far the learning rate has fallen.
     rate
         Learning rate of a network that is not subsampled; see `host.global_network.global_network.learning_rate`.
     error_threshold
         The run ends when the validation error (0 to 1) falls below this.
     evaluate_every
         Pushes between two validations.
-    seed
-        Of subsampling, order of the samples and stochastic rounding.
     deterministic
         Take the workers' updates in turns, so that a run is repeated bit for bit; faster workers then wait.
     """
 
-    batch: int
-    n_push: int
+    samples: float
     iterations: int
     rate: float
     error_threshold: float
     evaluate_every: int
-    seed: int
     deterministic: bool
 
 
-class Observer(Protocol):
-    """Who watches a run: records, progress bars, checkpoints."""
-
-    def updated(self, iteration: int, update: Update, multiply_adds_total: int, seconds: float) -> None:
-        """Update number ``iteration`` (from 1) has been added."""
-        ...
-
-    def evaluated(
-        self, iteration: int, network: GlobalNetwork, validation: Evaluation, multiply_adds_total: int, seconds: float
-    ) -> None:
-        """The global network has been validated after ``iteration`` updates."""
-        ...
-
-    def lost(self, worker: int, error: Exception) -> None:
-        """A worker is gone; the others go on."""
-        ...
-
-
-class BatchStream:
-    """An endless stream of batches: one seeded permutation of the samples after the other, cut without a remainder."""
-
-    def __init__(self, samples: int, seed: Sequence[int]) -> None:
-        self._samples = samples
-        self._rng = np.random.default_rng(list(seed))
-        self._left = np.empty(0, dtype=np.int64)
-
-    def take(self, batches: int, batch: int) -> NDArray[np.int64]:
-        """Row numbers ``batches x batch``."""
-        wanted = batches * batch
-        while len(self._left) < wanted:
-            self._left = np.concatenate([self._left, self._rng.permutation(self._samples)])
-        taken, self._left = self._left[:wanted], self._left[wanted:]
-        return taken.reshape(batches, batch)
-
-
 class Coordinator:
-    """One run of Algorithm 1.
+    """One run of Algorithm 1, from its beginning or from wherever it stood.
 
     The `while` of the printed algorithm must read "error >= delta and iterations <= maximum"; that is what runs here.
+    Each worker trains in a thread of its own; everything else happens in the thread that calls `run`. A worker gets its
+    next task once its last update has been added: it never starts from weights that lack its own work.
 
     Parameters
     ----------
-    network
-        The global network; changed by the run.
+    state
+        Where the run stands; changed by it, and consistent whenever `run` ends in whatever way but a second Ctrl-C.
     data
         Training and validation samples.
-    backends
-        The workers; whoever opened them closes them.
+    workers
+        Whoever opened them closes them.
     schedule, observer
         See there.
+    keep
+        Called now and then between two updates, for whoever wants to keep the state.
     """
 
     def __init__(
         self,
-        network: GlobalNetwork,
+        state: RunState,
         data: TrainingSet,
-        backends: Sequence[Backend],
+        workers: Sequence[Worker],
         schedule: Schedule,
         observer: Observer,
+        keep: Callable[[RunState], None] = lambda _: None,
     ) -> None:
-        self._network = network
+        self._state = state
         self._data = data
+        self._workers = workers
         self._schedule = schedule
         self._observer = observer
-        self._lock = threading.Lock()
-        self._iteration = 0
-        self._results: queue.Queue[Update | Failure] = queue.Queue()
+        self._keep = keep
+        self._results: queue.SimpleQueue[Update | Failure | KeyboardInterrupt] = queue.SimpleQueue()
         self._early: dict[int, Update | Failure] = {}
-        self._order = list(range(len(backends)))
-        workers = range(len(backends))
-        self._sampling = [np.random.default_rng([schedule.seed, worker, 0]) for worker in workers]
-        self._streams = [BatchStream(len(data.labels), [schedule.seed, worker, 1]) for worker in workers]
-        self._rounding = [np.random.default_rng([schedule.seed, worker, 2]) for worker in workers]
-        self._threads = [
-            WorkerThreads(worker, backend, self._prepare, self._results) for worker, backend in enumerate(backends)
-        ]
-        sizes = local_sizes(network.topology.sizes, network.ratio)
-        self._push_multiply_adds = schedule.n_push * multiply_adds(sizes, schedule.batch)
+        self._interruption: KeyboardInterrupt | None = None
+        self._executors: list[ThreadPoolExecutor] = []
+        self._began_s = 0.0
 
-    def run(self) -> int:
-        """Train until the validation error is below the threshold or the iterations are done; the number of updates.
+    def run(self) -> None:
+        """Train until the validation error is below the threshold or the samples are used up.
 
         Raises
         ------
         CoordinatorError
-            When no worker is left. The network keeps what was added before.
+            When no worker is left, or the loss is no number any more.
+        KeyboardInterrupt
+            At Ctrl-C, and `Terminated` at SIGTERM, once the update under way is added.
         """
-        started_s = time.monotonic()
-        error = self._evaluate(started_s)
-        for threads in self._threads:
-            threads.start()
+        state = self._state
+        self._began_s = time.monotonic() - state.seconds
+        names = tuple(worker.name for worker in self._workers)
+        self._observer(Started(state.iteration, self._schedule.iterations, names))
         try:
-            for threads in self._threads:
-                threads.next_turn()
-            while error >= self._schedule.error_threshold and self._iteration < self._schedule.iterations:
-                result = self._next_result()
-                if isinstance(result, Failure):
-                    self._drop(result)
-                    continue
-                self._add(result, started_s)
-                last = self._iteration == self._schedule.iterations
-                if last or self._iteration % self._schedule.evaluate_every == 0:
-                    error = self._evaluate(started_s)
-                if not last and error >= self._schedule.error_threshold:
-                    self._threads[result.worker].next_turn()
-        finally:
-            for threads in self._threads:
-                threads.stop()
-        return self._iteration
+            with ExitStack() as stack, put_off_interruptions(self._interrupt):
+                self._executors = [
+                    stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix=name)) for name in names
+                ]
+                error = self._train()
+        except (CoordinatorError, KeyboardInterrupt) as stop:
+            reason = str(stop) or ("terminated" if type(stop) is not KeyboardInterrupt else "interrupted")
+            self._observer(Stopped(state.iteration, reason, state.seconds))
+            raise
+        state.finished = True
+        reason = "error-threshold" if error < self._schedule.error_threshold else "epochs"
+        self._observer(Finished(state.iteration, reason, state.seconds))
 
-    def _prepare(self, worker: int) -> Task:
-        """What the send thread of ``worker`` sends next: NetworkSubsampling and GetNextDataBatch."""
-        schedule, data = self._schedule, self._data
-        sample = draw_sample(self._network.topology.sizes, self._network.ratio, self._sampling[worker])
-        rows = self._streams[worker].take(schedule.n_push, schedule.batch)
-        with self._lock:
-            weights = self._network.local_weights(sample)
-            progress = self._iteration / schedule.iterations
-        rate = learning_rate(schedule.rate, self._network.ratio, progress)
-        seed = int(self._rounding[worker].integers(1, 1 << 32))
-        return Task(sample, weights, data.inputs[rows], data.labels[rows], rate, seed)
+    def _train(self) -> float:
+        """The loop; the last validation error."""
+        state, schedule = self._state, self._schedule
+        error, evaluated = (self._evaluate(), 0) if state.iteration == 0 else (1.0, -1)
+        for number, worker in enumerate(state.workers):
+            if worker.task is not None:
+                self._submit(number, worker.task)
+        while error >= schedule.error_threshold and self._give_tasks():
+            result = self._next_result()
+            if isinstance(result, Failure):
+                self._drop(result)
+                continue
+            self._add(result)
+            if state.iteration % schedule.evaluate_every == 0:
+                error, evaluated = self._evaluate(), state.iteration
+                self._keep(state)
+        return error if evaluated == state.iteration else self._evaluate()
+
+    def _give_tasks(self) -> bool:
+        """A task for every worker that has none, as far as there are samples; whether any is under way."""
+        state = self._state
+        for number in state.turns:
+            worker, assignment = state.workers[number], self._workers[number].assignment
+            batches = self._batches(assignment)
+            if worker.task is None and batches:
+                worker.task = self._prepare(number, batches)
+                state.samples += worker.task.rows.size
+                self._submit(number, worker.task)
+        return any(state.workers[number].task is not None for number in state.turns)
+
+    def _batches(self, assignment: Assignment) -> int:
+        """Of the next task: those of a push, or what is left; the first task of a run has at least one."""
+        left = round((self._schedule.samples - self._state.samples) / assignment.batch)
+        return min(assignment.n_push, max(left, 0 if self._state.samples else 1))
+
+    def _prepare(self, number: int, batches: int) -> Task:
+        """What a worker does next: NetworkSubsampling and GetNextDataBatch."""
+        state, assignment = self._state, self._workers[number].assignment
+        worker = state.workers[number]
+        sample = draw_sample(assignment.network.sizes, assignment.ratio, worker.sampling)
+        rows = worker.stream.take(batches, assignment.batch)
+        progress = min(1.0, state.iteration / self._schedule.iterations)
+        rate = learning_rate(self._schedule.rate, assignment.ratio, progress)
+        seed = int(worker.rounding.integers(1, 1 << 32))
+        return Task(sample, state.network.local_weights(sample), rows, rate, seed)
+
+    def _submit(self, number: int, task: Task) -> None:
+        self._executors[number].submit(self._work, number, task)
+
+    def _work(self, number: int, task: Task) -> None:
+        """In the worker's thread: train, and report whatever comes of it, or the run would wait for ever."""
+        started_s = time.monotonic()
+        inputs, labels = self._data.inputs[task.rows], self._data.labels[task.rows]
+        try:
+            trained = self._workers[number].backend.train(task.weights, inputs, labels, task.rate, task.seed)
+            self._results.put(Update(number, task, trained, time.monotonic() - started_s))
+        except Exception as error:
+            self._results.put(Failure(number, error))
+
+    def _interrupt(self, interruption: KeyboardInterrupt) -> None:
+        """In a signal handler: end the run before the next result."""
+        self._interruption = interruption
+        self._results.put(interruption)
 
     def _next_result(self) -> Update | Failure:
         """The next result: whichever comes first, or with ``deterministic`` that of the worker whose turn it is."""
-        if not self._schedule.deterministic:
-            return self._results.get()
-        worker = self._order[0]
-        while worker not in self._early:
+        state = self._state
+        turn = next(number for number in state.turns if state.workers[number].task is not None)
+        while True:
+            if self._interruption is not None:
+                raise self._interruption
+            if turn in self._early:
+                state.turns.remove(turn)
+                state.turns.append(turn)
+                return self._early.pop(turn)
             result = self._results.get()
-            self._early[result.worker] = result
-        self._order.append(self._order.pop(0))
-        return self._early.pop(worker)
+            if isinstance(result, Update | Failure):
+                if not self._schedule.deterministic:
+                    return result
+                self._early[result.worker] = result
 
-    def _add(self, update: Update, started_s: float) -> None:
-        with self._lock:
-            self._network.add(self._threads[update.worker].history[update.count], update.trained.difference)
-            self._iteration += 1
-        total = self._iteration * self._push_multiply_adds
-        self._observer.updated(self._iteration, update, total, time.monotonic() - started_s)
+    def _add(self, update: Update) -> None:
+        state, worker, task = self._state, self._workers[update.worker], update.task
+        state.network.add(task.sample, update.trained.difference)
+        state.workers[update.worker].task = None
+        state.iteration += 1
+        state.multiply_adds += len(task.rows) * worker.assignment.batch_multiply_adds
+        state.seconds = time.monotonic() - self._began_s
+        self._observer(
+            Updated(
+                iteration=state.iteration,
+                worker=worker.name,
+                rate=task.rate,
+                batches=len(task.rows),
+                samples=task.rows.size,
+                correct=update.trained.correct,
+                engine_cycles=update.trained.engine_cycles,
+                clipped=update.trained.clipped,
+                worker_seconds=update.seconds,
+                multiply_adds=state.multiply_adds,
+                seconds=state.seconds,
+            )
+        )
 
-    def _evaluate(self, started_s: float) -> float:
+    def _evaluate(self) -> float:
         """Validate and report; the validation error."""
-        validation = self._network.evaluate(self._data.validation_inputs, self._data.validation_labels)
-        total = self._iteration * self._push_multiply_adds
-        seconds = time.monotonic() - started_s
-        self._observer.evaluated(self._iteration, self._network, validation, total, seconds)
+        state, data = self._state, self._data
+        # A network that diverges overflows on its way there; what comes of it is judged below.
+        with np.errstate(all="ignore"):
+            validation = state.network.evaluate(data.validation_inputs, data.validation_labels)
+            if not math.isfinite(validation.loss):
+                raise self._diverged()
+            test = None
+            if data.test_inputs is not None and data.test_labels is not None:
+                test = state.network.evaluate(data.test_inputs, data.test_labels)
+        state.seconds = time.monotonic() - self._began_s
+        self._observer(
+            Evaluated(
+                iteration=state.iteration,
+                validation_accuracy=validation.accuracy,
+                validation_loss=validation.loss,
+                validation_samples=validation.samples,
+                test_accuracy=None if test is None else test.accuracy,
+                test_samples=None if test is None else test.samples,
+                multiply_adds=state.multiply_adds,
+                seconds=state.seconds,
+            )
+        )
         return 1 - validation.accuracy
 
+    def _diverged(self) -> CoordinatorError:
+        self._state.finished = True
+        return CoordinatorError(
+            f"validation loss is not finite after {self._state.iteration} updates: training diverged; try a smaller "
+            f"--rate, not {self._schedule.rate!r}"
+        )
+
     def _drop(self, failure: Failure) -> None:
-        """Go on without a worker."""
+        """Go on without a worker; what it was to train is given out again."""
         if not isinstance(failure.error, WORKER_ERRORS):
             raise failure.error
-        self._order.remove(failure.worker)
-        self._observer.lost(failure.worker, failure.error)
-        if not self._order:
-            raise CoordinatorError(f"no worker is left after {self._iteration} updates; the last said: {failure.error}")
+        state, name = self._state, self._workers[failure.worker].name
+        task = state.workers[failure.worker].task
+        assert task is not None, "only a worker with a task fails"
+        state.turns.remove(failure.worker)
+        state.workers[failure.worker].task = None
+        state.samples -= task.rows.size
+        self._observer(WorkerLost(state.iteration, name, str(failure.error)))
+        if not state.turns:
+            raise CoordinatorError(
+                f"no worker is left after {state.iteration} updates; the last said: {failure.error}"
+            )

@@ -1,10 +1,10 @@
 """What a training run is asked to do: every value checked before anything starts."""
 
 import dataclasses
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deep3.compiler.network.layers import MAX_SIZE
 from deep3.compiler.network.network import Network
@@ -15,6 +15,10 @@ __all__ = ["ACTIVATIONS", "LOSSES", "SettingsError", "TrainSettings"]
 
 ACTIVATIONS = {"tanh": Function.TANH, "relu": Function.RELU, "sigmoid": Function.SIGMOID}
 LOSSES = {"softmax": Loss.SOFTMAX, "mse": Loss.MSE}
+
+
+MOST_PUSHED_BATCHES = 1000
+"""Of a push: 160 of all workers together were seen to diverge already, and between pushes nothing shows progress."""
 
 
 class SettingsError(Deep3Error):
@@ -38,7 +42,8 @@ class TrainSettings:
     activation, loss
         Of the hidden layers, and of the output.
     batch, n_push
-        Samples of a batch; batches that a worker trains before it pushes its change of weights.
+        Samples of a batch; batches that a worker trains before it pushes its change of weights (fewer where the run has
+        not that many for each worker, see `pushed_batches`).
     ratio
         Share of the hidden neurons that a worker's local network takes.
     epochs
@@ -57,6 +62,8 @@ class TrainSettings:
         Take updates in turns, so that the run repeats bit for bit.
     config
         Path of an engine's configuration; None for one that fits (`host.workers.open.engine_of`).
+    start
+        Path of a checkpoint whose network the run begins with; its layers, ratio and projection are the run's.
     take_over
         Take boards that another host uses.
     reference
@@ -82,6 +89,7 @@ class TrainSettings:
     seed: int = 1
     deterministic: bool = False
     config: str | None = None
+    start: str | None = None
     take_over: bool = False
     reference: bool = False
     runs: str = "runs"
@@ -94,7 +102,7 @@ class TrainSettings:
         if self.loss not in LOSSES:
             raise SettingsError(f"loss must be one of {', '.join(LOSSES)}, not {self.loss!r}")
         _check("batch", self.batch, 1, MAX_SIZE)
-        _check("n-push", self.n_push, 1, 100_000)
+        _check("n-push", self.n_push, 1, MOST_PUSHED_BATCHES)
         _check_above("ratio", self.ratio, 0, 1)
         _check_above("epochs", self.epochs, 0, 100_000)
         _check_above("rate", self.rate, 0, 100)
@@ -111,13 +119,45 @@ class TrainSettings:
         except ValueError as error:
             raise SettingsError(str(error)) from None
 
-    def iterations(self, samples: int) -> int:
-        """Pushes in ``epochs`` passes over ``samples`` training samples."""
-        return max(1, round(self.epochs * samples / (self.batch * self.n_push)))
+    def pushed_batches(self, samples: float, workers: int) -> int:
+        """Batches of a push in a run over ``samples`` samples: `n_push`, or fewer, so that every worker gets some."""
+        batches = max(1, round(samples / self.batch))
+        return min(self.n_push, math.ceil(batches / workers))
 
-    def save(self, path: Path) -> None:
-        """Write as JSON."""
-        path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
+    def like(self, network: Network, ratio: float) -> "TrainSettings":
+        """These settings for a given network."""
+        hidden = network.sizes[1:-1]
+        activation = _name(ACTIVATIONS, network.functions[0]) if hidden else self.activation
+        loss = _name(LOSSES, network.loss)
+        return dataclasses.replace(self, hidden=hidden, activation=activation, loss=loss, ratio=ratio)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; paths are absolute, so that they hold from every folder."""
+        values = dataclasses.asdict(self)
+        for name in ("data", "config", "start", "runs"):
+            path = values[name]
+            if path is not None and (name != "data" or Path(path).is_file()):
+                values[name] = str(Path(path).absolute())
+        return values
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "TrainSettings":
+        """The inverse of `to_dict`.
+
+        Raises
+        ------
+        SettingsError
+            For a value out of range, and for keys of another version.
+        """
+        tuples: dict[str, Any] = {name: tuple(values[name]) for name in ("hidden", "workers") if name in values}
+        try:
+            return cls(**(values | tuples))
+        except TypeError:
+            raise SettingsError("these settings are those of another version of deep3; start a new run") from None
+
+
+def _name(names: dict[str, Any], value: object) -> str:
+    return next(name for name, other in names.items() if other == value)
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:

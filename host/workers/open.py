@@ -6,11 +6,13 @@ import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from deep3.compiler.lowering import quantise_rate
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.address import parse_endpoint
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.protocol import UART_BAUD, UDP_PORT
 from deep3.host.board.board import Board
+from deep3.host.global_network.global_network import learning_rate
 from deep3.host.link.possession import HeldSession
 from deep3.host.link.serial import MAX_BAUD, MIN_BAUD, SerialTransport
 from deep3.host.link.udp import UdpTransport
@@ -24,7 +26,7 @@ from .engine_choice import choose_engine
 from .pytorch import PytorchBackend, use_threads
 from .threads import worker_threads
 
-__all__ = ["WorkerSpec", "engine_of", "open_workers", "parse_workers"]
+__all__ = ["WorkerSpec", "check_rate", "engine_of", "open_workers", "parse_workers"]
 
 COUNTED = ("cpu", "cuda", "golden", "virtual")
 CHOSEN = ("golden", "virtual")
@@ -137,6 +139,26 @@ def engine_of(specs: list[WorkerSpec], given: EngineConfig | None, topology: Net
     if given is None and kinds.intersection(CHOSEN) and not kinds.intersection(BOARDS):
         return choose_engine([topology], batch)
     return given or EngineConfig()
+
+
+def check_rate(specs: list[WorkerSpec], rate: float, ratio: float, batch: int) -> None:
+    """The learning rate is within reach of the engines among the workers, at the beginning of a run and at its end.
+
+    Raises
+    ------
+    BackendError
+        When it is not.
+    """
+    engine = next((spec for spec in specs if spec.kind in CHOSEN + BOARDS), None)
+    if engine is None:
+        return
+    try:
+        for progress in (0.0, 1.0):
+            quantise_rate(learning_rate(rate, ratio, progress), batch)
+    except ValueError as error:
+        raise BackendError(
+            f"rate {rate:g} is out of reach of worker {engine.name}: {error} (--rate / --ratio, and an eighth of it)"
+        ) from None
 
 
 def open_workers(

@@ -14,30 +14,40 @@ __all__ = ["Failure", "Task", "Update"]
 
 @dataclass(frozen=True)
 class Task:
-    """A local network and the batches that it is to be trained on (see `host.workers.base.Backend.train`)."""
+    """A local network and the samples that it is to be trained on (see `host.workers.base.Backend.train`).
+
+    Attributes
+    ----------
+    sample
+        Which neurons of the global network it has.
+    weights
+        Its initial weights.
+    rows
+        Row numbers in the training set, ``batches x batch``.
+    rate, seed
+        As the worker takes them.
+    """
 
     sample: Sample
     weights: Weights
-    inputs: NDArray[np.int16]
-    labels: NDArray[np.int64]
+    rows: NDArray[np.int64]
     rate: float
     seed: int
 
 
 @dataclass(frozen=True)
 class Update:
-    """Result number ``count`` of worker ``worker``; its indices are ``history[count]``."""
+    """What worker number ``worker`` made of a task, and the seconds it took."""
 
     worker: int
-    count: int
+    task: Task
     trained: Trained
-    rate: float
     seconds: float
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Worker ``worker`` is gone."""
+    """Worker number ``worker`` is gone."""
 
     worker: int
     error: Exception

@@ -1,0 +1,72 @@
+"""From a data set to what workers and coordinator see: split, projection, Q3.12."""
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12
+from deep3.host.data import Dataset
+from deep3.host.projection.dictionary import Projection, fit_projection
+
+from .coordinator import TrainingSet
+from .settings import SettingsError, TrainSettings
+
+__all__ = ["Prepared", "prepare"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set after split, projection and quantisation.
+
+    Attributes
+    ----------
+    training
+        What workers and coordinator see, and the test samples for the records.
+    projection
+        What was fitted, or given.
+    clipped
+        Validation and test values that left Q3.12 and were saturated; training values that do are refused.
+    """
+
+    training: TrainingSet
+    projection: Projection
+    clipped: int
+
+    @property
+    def digest(self) -> str:
+        """Of the training samples and their order."""
+        return f"{zlib.crc32(self.training.labels.tobytes(), zlib.crc32(self.training.inputs.tobytes())):08x}"
+
+
+def prepare(dataset: Dataset, settings: TrainSettings, projection: Projection | None = None) -> Prepared:
+    """Split off the validation samples, fit a projection to the rest or take the given one, quantise to Q3.12.
+
+    Raises
+    ------
+    SettingsError, ProjectionError, RangeError
+        For data that cannot be trained on this way.
+    """
+    samples = len(dataset.x_train)
+    validation_samples = round(settings.validation_share * samples)
+    if not 0 < validation_samples < samples:
+        raise SettingsError(
+            f"validation-share must leave samples on both sides, not {settings.validation_share!r} of {samples}"
+        )
+    order = np.random.default_rng([settings.seed, 1]).permutation(samples)
+    validation, training = order[:validation_samples], order[validation_samples:]
+    if projection is None:
+        projection = fit_projection(dataset.x_train[training], settings.projection)
+    inputs = projection.quantise(dataset.x_train[training], f"{dataset.name}: training inputs")
+    validation_inputs, clipped_validation = _unseen(projection, dataset.x_train[validation])
+    test_inputs, clipped_test = _unseen(projection, dataset.x_test)
+    training_set = TrainingSet(
+        inputs, dataset.y_train[training], validation_inputs, dataset.y_train[validation], test_inputs, dataset.y_test
+    )
+    return Prepared(training_set, projection, clipped_validation + clipped_test)
+
+
+def _unseen(projection: Projection, x: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
+    words, clipped = saturate_q3_12(projection.transform(x))
+    return from_q3_12(words).astype(np.float32), clipped
