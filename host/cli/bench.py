@@ -14,10 +14,10 @@ __all__ = ["COMMAND"]
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
-        choices=["engine", "timing", "link", "cost-model"],
+        choices=["engine", "timing", "link", "cost-model", "workers"],
         help="engine: efficiency of array and schedule, from counters of the RTL; timing: frequency of a routed engine"
         "; link: payload at the RTL's line, goodput of the host on loopback; cost-model: predictions beside RTL, Yosys"
-        " and this machine (about an hour)",
+        " and this machine (about an hour); workers: a CPU worker on a busy machine, free and pinned to one core",
     )
     parser.add_argument("--config", metavar="FILE", help="timing: engine to route (TOML; default: 8x8)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="timing: seed of the placer (default 1)")
@@ -35,6 +35,11 @@ def _run(arguments: argparse.Namespace) -> Report:
         from deep3.host.measure.cost_model import bench_cost_model
 
         return {"bench": "cost-model", **bench_cost_model()}
+    if arguments.what == "workers":
+        from deep3.host.measure.workers import bench_workers, ratios
+
+        timings = list(bench_workers())
+        return {"bench": "workers", **ratios(timings), "runs": [asdict(timing) for timing in timings]}
     # PyTorch takes seconds to import; the other commands do without it.
     from tqdm import tqdm
 
@@ -62,6 +67,7 @@ def _describe(report: Report) -> str:
         "timing": _describe_timing,
         "link": _describe_link,
         "cost-model": _describe_cost_model,
+        "workers": _describe_workers,
     }
     return describers[report["bench"]](report)
 
@@ -93,6 +99,15 @@ def _describe_link(report: Report) -> str:
     lines.append("others on gigabit Ethernet, as published:")
     lines += [f"{peer['name']:>40} {peer['gbps']:>9.3g}   {peer['source']}" for peer in report["peers"]]
     return "\n".join(lines)
+
+
+def _describe_workers(report: Report) -> str:
+    lines = [f"{'run':>4} {'variant':>8} {'wall (s)':>9} {'CPU (s)':>9}"]
+    for run in report["runs"]:
+        lines.append(f"{run['repetition'] + 1:>4} {run['variant']:>8} {run['wall_s']:>9.2f} {run['cpu_s']:>9.2f}")
+    return "\n".join(
+        [*lines, f"free / pinned, medians: wall time {report['wall_ratio']:.2f}, CPU time {report['cpu_ratio']:.2f}"]
+    )
 
 
 def _describe_engine(report: Report) -> str:

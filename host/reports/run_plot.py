@@ -9,7 +9,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
-from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
 
 from deep3.host.records.events import Evaluated
 from deep3.host.records.history import Contribution, History, read_histories
@@ -24,6 +24,8 @@ SHOWN_POINTS = 15.0
 """The accuracy axis begins at least this many points below the best."""
 LOG_RATIO = 4.0
 """Runs whose times differ by more than this share a logarithmic axis."""
+MOST_LABELLED = 100.0
+"""On logarithmic axes that are wider only powers of ten are labelled."""
 MOST_NAMES = 16
 """More workers than this are not named one by one."""
 FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Micro Hei", "Droid Sans Fallback")
@@ -127,27 +129,26 @@ def _time_axis(axes: Axes, histories: list[History]) -> None:
         axes.set_xlim(left=0)
         return
     trained = [event.seconds for history in histories for event in history.evaluations if event.iteration]
+    _log_axis(axes, min(trained), 1.15 * max(ends))
+
+
+def _log_axis(axes: Axes, low: float, high: float) -> None:
+    """Plain numbers, no more of them than there is room for."""
     axes.set_xscale("log")
-    axes.set_xlim(min(trained), 1.15 * max(ends))
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < MOST_LABELLED * low else (1,)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _workers(axes: Axes, joint: History) -> None:
     """Time of a push by worker."""
     axes.set_xlabel("time of a push (ms)")
     axes.grid(axis="y", visible=False)
-    pushed = {name: part for name, part in joint.contributions.items() if part.pushes}
     axes.set_yticks(range(len(joint.contributions)), list(joint.contributions))
     axes.set_ylim(len(joint.contributions) - 0.25, -0.75)
     if len(joint.contributions) > MOST_NAMES:
         axes.set_yticks([])
-    if pushed:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
     low, high = [], []
     for row, part in enumerate(joint.contributions.values()):
         if part.pushes:
@@ -158,10 +159,12 @@ def _workers(axes: Axes, joint: History) -> None:
             low.append(tenths[0])
             high.append(tenths[-1])
         if len(joint.contributions) <= MOST_NAMES:
-            place = (0.02, row - 0.28)
-            axes.text(*place, _words(part, joint), transform=axes.get_yaxis_transform(), fontsize=9)
-    if pushed:
-        axes.set_xlim(0.6 * min(low), 1.7 * max(high))
+            axes.annotate(
+                _words(part, joint), (0.02, row), xycoords=axes.get_yaxis_transform(), xytext=(0, 9),
+                textcoords="offset points", fontsize=9,
+            )  # fmt: skip
+    if low:
+        _log_axis(axes, 0.6 * min(low), 1.7 * max(high))
 
 
 def _words(part: Contribution, joint: History) -> str:

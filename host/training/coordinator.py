@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from deep3.errors import Deep3Error
 from deep3.host.global_network.global_network import draw_sample, learning_rate
@@ -136,6 +137,8 @@ class Coordinator:
         self._observer(Started(state.iteration, self._schedule.iterations, names))
         try:
             with ExitStack() as stack, put_off_interruptions(self._interrupt):
+                # Threads of BLAS spin for a while after every product, and products of the coordinator are small.
+                stack.enter_context(threadpool_limits(1, user_api="blas"))
                 self._executors = [
                     stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix=name)) for name in names
                 ]

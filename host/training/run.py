@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy
 import torch
-from threadpoolctl import threadpool_limits
 
 from deep3.hdl.contract.config import EngineConfig
 from deep3.host.data import Dataset, load
@@ -169,12 +168,10 @@ def _execute(run: _Run, workers: list[Worker], folder: Path, stack: ExitStack) -
     """Joint run and reference as far as they have not ended, plot, report; ``stack`` has the workers."""
     samples = run.settings.epochs * len(run.prepared.training.labels)
     try:
-        # Threads of BLAS spin for a while after every product; the coordinator's are small.
-        with threadpool_limits(1, user_api="blas"):
-            _train(run, "joint", run.network, workers, samples, folder)
-            stack.close()
-            if run.settings.reference:
-                _reference(run, samples, folder)
+        _train(run, "joint", run.network, workers, samples, folder)
+        stack.close()
+        if run.settings.reference:
+            _reference(run, samples, folder)
     except KeyboardInterrupt as interruption:
         raise type(interruption)(_left_behind(folder)) from None
     except CoordinatorError as error:

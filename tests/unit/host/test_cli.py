@@ -36,7 +36,8 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
         ),
         (
             ["train", "digits", "--hidden", "8;4"],
-            "deep3 train: argument --hidden: must be integers separated by commas, not '8;4' (see deep3 train --help)",
+            "deep3 train: argument --hidden: must be none or integers separated by commas, not '8;4' "
+            "(see deep3 train --help)",
         ),
         (
             ["train", "digits", "--projection", "some"],
@@ -53,7 +54,7 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], m
     ("arguments", "message"),
     [
         (["--batch", "0"], "batch must be between 1 and 4093, not 0"),
-        (["--n-push", "0"], "n-push must be between 1 and 100000, not 0"),
+        (["--n-push", "0"], "n-push must be between 1 and 1000, not 0"),
         (["--hidden", "0"], "hidden must be between 1 and 4093, not 0"),
         (["--ratio", "0"], "ratio must be above 0 and at most 1, not 0.0"),
         (["--ratio", "nan"], "ratio must be above 0 and at most 1, not nan"),
