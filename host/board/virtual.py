@@ -1,6 +1,7 @@
 """Virtual boards: the engine's RTL, compiled, in a process of its own, started and stopped by the host."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,9 @@ READY_S = 30.0
 """Longest time from the start of the process to its line "listening on ..."; the build is done before."""
 
 STOP_S = 5.0
+
+FOLDER_PREFIX = "deep3-board-"
+"""Of temporary folders; the number of the process that made one follows."""
 
 
 class VirtualBoardError(LinkError):
@@ -60,7 +64,8 @@ class VirtualBoard:
         library = board_library(config, trace="--trace" in options)
         self.config = config
         self._patience_s = patience_s
-        self._folder = tempfile.TemporaryDirectory(prefix="deep3-board-")
+        _remove_stale_folders()
+        self._folder = tempfile.TemporaryDirectory(prefix=f"{FOLDER_PREFIX}{os.getpid()}-")
         path = Path(self._folder.name)
         (path / "engine.toml").write_text(config.to_toml(), encoding="utf-8")
         self._log = (path / "log").open("w+", encoding="utf-8")
@@ -135,3 +140,22 @@ class VirtualBoard:
     def _said(self) -> str:
         self._log.seek(0)
         return self._log.read()
+
+
+def _remove_stale_folders() -> None:
+    """Folders of processes that were killed before they could remove them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
+        number = folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
+        if number.isdecimal() and not _lives(int(number)):
+            # Another user's, or another process removes it at this moment.
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True

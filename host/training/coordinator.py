@@ -21,7 +21,7 @@ from deep3.host.workers.tasks import Failure, Task, Update
 from .interruption import put_off_interruptions
 from .state import RunState
 
-__all__ = ["Coordinator", "CoordinatorError", "Observer", "Schedule", "TrainingSet"]
+__all__ = ["Coordinator", "CoordinatorError", "Diverged", "Observer", "Schedule", "TrainingSet"]
 
 WORKER_ERRORS = (Deep3Error, OSError)
 """What ends a worker but not the run."""
@@ -33,6 +33,10 @@ after the event."""
 
 class CoordinatorError(Deep3Error):
     """A run that cannot go on."""
+
+
+class Diverged(CoordinatorError):
+    """Training that has left the numbers."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,9 @@ class Coordinator:
         Raises
         ------
         CoordinatorError
-            When no worker is left, or the loss is no number any more.
+            When no worker is left.
+        Diverged
+            When the validation loss is no number any more.
         KeyboardInterrupt
             At Ctrl-C, and `Terminated` at SIGTERM, once the update under way is added.
         """
@@ -281,9 +287,8 @@ class Coordinator:
         )
         return 1 - validation.accuracy
 
-    def _diverged(self) -> CoordinatorError:
-        self._state.finished = True
-        return CoordinatorError(
+    def _diverged(self) -> Diverged:
+        return Diverged(
             f"validation loss is not finite after {self._state.iteration} updates: training diverged; try a smaller "
             f"--rate, not {self._schedule.rate!r}"
         )

@@ -27,7 +27,7 @@ from deep3.host.workers.threads import worker_threads
 from deep3.version import VERSION
 
 from .checkpoint import Checkpoint
-from .coordinator import Coordinator, CoordinatorError, Schedule
+from .coordinator import Coordinator, CoordinatorError, Diverged, Schedule
 from .prepare import Prepared, prepare
 from .settings import SettingsError, TrainSettings
 from .state import RunState
@@ -173,9 +173,11 @@ def _execute(run: _Run, workers: list[Worker], folder: Path, stack: ExitStack) -
         if run.settings.reference:
             _reference(run, samples, folder)
     except KeyboardInterrupt as interruption:
-        raise type(interruption)(_left_behind(folder)) from None
+        raise type(interruption)(f"{_left_behind(folder)}; deep3 train --resume {folder} goes on") from None
+    except Diverged as error:
+        raise Diverged(f"{error}; {_left_behind(folder)}") from None
     except CoordinatorError as error:
-        raise CoordinatorError(f"{error}; {_left_behind(folder)}") from None
+        raise CoordinatorError(f"{error}; {_left_behind(folder)}; deep3 train --resume {folder} goes on") from None
     plot_run(folder)
     return run_report(folder)
 
@@ -183,7 +185,7 @@ def _execute(run: _Run, workers: list[Worker], folder: Path, stack: ExitStack) -
 def _left_behind(folder: Path) -> str:
     """What there is of a run that did not come to its end; its plot is drawn."""
     plot_run(folder)
-    return f"run folder: {folder} (plot.png, checkpoint.npz); deep3 train --resume {folder} goes on"
+    return f"run folder: {folder} (plot.png, checkpoint.npz)"
 
 
 def _reference(run: _Run, samples: float, folder: Path) -> None:

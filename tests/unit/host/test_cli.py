@@ -40,6 +40,11 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
             "(see deep3 train --help)",
         ),
         (
+            ["train", "digits", "--hidden", ""],
+            "deep3 train: argument --hidden: must be none or integers separated by commas, not '' "
+            "(see deep3 train --help)",
+        ),
+        (
             ["train", "digits", "--projection", "some"],
             "deep3 train: argument --projection: must be none or a number between 0 and 1, not 'some' "
             "(see deep3 train --help)",
@@ -55,6 +60,22 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], m
     [
         (["--batch", "0"], "batch must be between 1 and 4093, not 0"),
         (["--n-push", "0"], "n-push must be between 1 and 1000, not 0"),
+        (["--n-push", "100000"], "n-push must be between 1 and 1000, not 100000"),
+        (
+            ["--rate", "50", "--worker", "cpu", "--worker", "golden"],
+            "rate 50 is out of reach of worker golden-1: learning_rate must be between 1.91e-06 and 32 in batches of "
+            "32, not 50.0 (--rate / --ratio, and an eighth of it)",
+        ),
+        (
+            ["--resume", "--worker", "cpu", "--epochs", "9", "--take-over"],
+            "--resume brings what --worker, --epochs would say; leave that out",
+        ),
+        (
+            ["--from", "x.npz", "--ratio", "0.5", "--batch", "8"],
+            "--from brings what --ratio would say; leave that out",
+        ),
+        (["--resume"], "digits: not the folder of a run: settings.json: No such file or directory"),
+        (["--from", "none.npz"], "none.npz: cannot read the file: No such file or directory"),
         (["--hidden", "0"], "hidden must be between 1 and 4093, not 0"),
         (["--ratio", "0"], "ratio must be above 0 and at most 1, not 0.0"),
         (["--ratio", "nan"], "ratio must be above 0 and at most 1, not nan"),
@@ -186,3 +207,40 @@ def test_a_report_in_words(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     assert out.startswith("joint run (golden-1, cpu-1): test accuracy ")
     assert " engine cycles" in out
     assert f"run folder: {tmp_path}/digits-" in out
+
+
+def test_epochs_are_kept_with_large_pushes_and_idle_workers_are_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    arguments = ["train", "digits", "--hidden", "8", "--epochs", "1", "--batch", "1000", "--runs", str(tmp_path)]
+    assert main([*arguments, "--worker", "cpu:2", "--deterministic"]) == 0
+    out = capsys.readouterr().out
+    # One batch of 1000 is nearest to the 1293 samples of an epoch.
+    assert f"{1000 * (2 * (64 * 8 + 8 * 10) + 8 * 10):.3g} multiply-adds" in out
+    assert "  cpu-1: 1 updates in " in out
+    assert "  cpu-2: no update: the others used up the samples; a smaller --n-push leaves it some" in out
+
+
+def test_a_run_that_diverges_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = ["--rate", "100", "--activation", "relu", "--loss", "mse", "--runs", str(tmp_path)]
+    assert main(["train", "digits", *arguments]) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if "deep3:" in line]
+    (folder,) = tmp_path.iterdir()
+    assert len(lines) == 1
+    assert lines[0].startswith("deep3: validation loss is not finite after ")
+    assert lines[0].endswith(
+        f"training diverged; try a smaller --rate, not 100.0; run folder: {folder} (plot.png, checkpoint.npz)"
+    )
+
+
+def test_a_run_folder_says_how_it_was_made(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["deep3", "train", "digits"])
+    assert main(["train", "digits", "--epochs", "0.1", "--runs", str(tmp_path)]) == 0
+    (folder,) = tmp_path.iterdir()
+    values = json.loads((folder / "settings.json").read_text())
+    assert values["command"] == ["deep3", "train", "digits"]
+    assert set(values["versions"]) == {"deep3", "python", "torch", "numpy"}
+    assert values["settings"]["epochs"] == 0.1
+    assert values["sizes"] == [64, 64, 32, 10]

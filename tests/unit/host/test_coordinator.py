@@ -13,7 +13,7 @@ from deep3.hdl.contract.fixed_point import from_q3_12, to_q3_12
 from deep3.host.global_network.global_network import GlobalNetwork, Weights
 from deep3.host.link.errors import LinkError
 from deep3.host.records.events import Evaluated, Event, Finished, Started, Stopped, Updated, WorkerLost
-from deep3.host.training.coordinator import Coordinator, CoordinatorError, Schedule, TrainingSet
+from deep3.host.training.coordinator import Coordinator, CoordinatorError, Diverged, Schedule, TrainingSet
 from deep3.host.training.state import BatchStream, RunState
 from deep3.host.workers.assignment import Assignment, Worker, equal_assignments
 from deep3.host.workers.base import Trained
@@ -277,7 +277,7 @@ class Exploding(Adder):
 
 def test_a_run_that_diverges_stops_once_and_says_so() -> None:
     log = Log()
-    with pytest.raises(CoordinatorError) as caught:
+    with pytest.raises(Diverged) as caught:
         coordinator(network(), [Exploding(), Exploding()], log).run()
     assert str(caught.value) == (
         "validation loss is not finite after 4 updates: training diverged; try a smaller --rate, not 0.2"
