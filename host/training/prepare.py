@@ -61,9 +61,9 @@ def prepare(dataset: Dataset, settings: TrainSettings, projection: Projection | 
     inputs = projection.quantise(dataset.x_train[training], f"{dataset.name}: training inputs")
     validation_inputs, clipped_validation = _unseen(projection, dataset.x_train[validation])
     test_inputs, clipped_test = _unseen(projection, dataset.x_test)
-    training_set = TrainingSet(
-        inputs, dataset.y_train[training], validation_inputs, dataset.y_train[validation], test_inputs, dataset.y_test
-    )
+    labels = dataset.y_train[training], dataset.y_train[validation]
+    test = (test_inputs, dataset.y_test) if len(test_inputs) else (None, None)
+    training_set = TrainingSet(inputs, labels[0], validation_inputs, labels[1], *test)
     return Prepared(training_set, projection, clipped_validation + clipped_test)
 
 

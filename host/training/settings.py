@@ -134,9 +134,9 @@ class TrainSettings:
     def to_dict(self) -> dict[str, Any]:
         """For JSON; paths are absolute, so that they hold from every folder."""
         values = dataclasses.asdict(self)
-        for name in ("data", "config", "start", "runs"):
+        for name in ("data", "labels", "config", "start", "runs"):
             path = values[name]
-            if path is not None and (name != "data" or Path(path).is_file()):
+            if path is not None and (name not in ("data", "labels") or Path(path).is_file()):
                 values[name] = str(Path(path).absolute())
         return values
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deep3.errors import Deep3Error
-from deep3.host.data.sources import read_npz
+from deep3.host.data.arrays import read_npz
 from deep3.host.global_network.global_network import GlobalNetwork
 from deep3.host.workers.assignment import Assignment
 from deep3.host.workers.tasks import Task

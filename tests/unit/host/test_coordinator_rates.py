@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.fixed_point import to_q3_12
-from deep3.host.global_network.global_network import Evaluation, GlobalNetwork, Weights
+from deep3.host.global_network.global_network import GlobalNetwork, Weights
+from deep3.host.records.events import Evaluated, Event, Updated, WorkerLost
 from deep3.host.training.coordinator import Coordinator, Schedule, TrainingSet
+from deep3.host.training.state import RunState
+from deep3.host.workers.assignment import Worker, equal_assignments
 from deep3.host.workers.base import Trained
-from deep3.host.workers.tasks import Update
 
 SIZES = (4, 8, 6, 3)
 SAMPLES = 60
@@ -29,16 +31,12 @@ class Log:
         self.workers: list[int] = []
         self.evaluated_after: list[int] = []
 
-    def updated(self, iteration: int, update: Update, multiply_adds_total: int, seconds: float) -> None:
-        self.workers.append(update.worker)
-
-    def evaluated(
-        self, iteration: int, network: GlobalNetwork, validation: Evaluation, multiply_adds_total: int, seconds: float
-    ) -> None:
-        self.evaluated_after.append(iteration)
-
-    def lost(self, worker: int, error: Exception) -> None:
-        raise AssertionError(f"worker {worker} is lost: {error}") from error
+    def __call__(self, event: Event) -> None:
+        assert not isinstance(event, WorkerLost), event
+        if isinstance(event, Updated):
+            self.workers.append(int(event.worker))
+        elif isinstance(event, Evaluated):
+            self.evaluated_after.append(event.iteration)
 
 
 class Marker:
@@ -84,10 +82,13 @@ def train(
     network, log = numbered_network(ratio), Log()
     markers = [Marker() for _ in range(workers)]
     schedule = Schedule(
-        batch=6, n_push=2, iterations=iterations, rate=0.2, error_threshold=threshold, evaluate_every=1, seed=3,
+        samples=iterations * 12, iterations=iterations, rate=0.2, error_threshold=threshold, evaluate_every=1,
         deterministic=deterministic,
     )  # fmt: skip
-    run = threading.Thread(target=Coordinator(network, training_set(), markers, schedule, log).run, daemon=True)
+    shares = equal_assignments(network.topology, ratio, SAMPLES, batch=6, n_push=2, workers=workers)
+    team = [Worker(str(number), markers[number], shares[number]) for number in range(workers)]
+    state = RunState.begin(network, shares, seed=3)
+    run = threading.Thread(target=Coordinator(state, training_set(), team, schedule, log).run, daemon=True)
     run.start()
     run.join(timeout=LONGEST_RUN_S)
     assert not run.is_alive(), "the run waits for an update that nobody was asked for"

@@ -1,0 +1,137 @@
+"""The beginning of a run: everything checked, data prepared, workers opened, each with its share of the work."""
+
+import math
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from deep3.hdl.contract.config import EngineConfig
+from deep3.host.data import Dataset, load
+from deep3.host.global_network.global_network import GlobalNetwork
+from deep3.host.projection.dictionary import Projection
+from deep3.host.workers.assignment import Assignment, Worker, equal_assignments
+from deep3.host.workers.open import WorkerSpec, check_rate, engine_of, open_workers, parse_workers
+
+from .checkpoint import Checkpoint
+from .coordinator import Schedule
+from .prepare import Prepared, prepare
+from .settings import SettingsError, TrainSettings
+
+__all__ = ["Run", "begin", "make_schedule", "open_run_workers"]
+
+EVALUATIONS = 60
+"""Validations of a run, about."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What stays the same from the beginning of a run to its end, however often it is interrupted.
+
+    Attributes
+    ----------
+    settings
+        What to do; of a run that begins with a checkpoint with the layers of its network.
+    dataset, prepared
+        The data, and what workers and coordinator see of them.
+    specs
+        The workers.
+    network
+        The global network; changed by the run.
+    engine
+        Of the workers that are engines.
+    """
+
+    settings: TrainSettings
+    dataset: Dataset
+    prepared: Prepared
+    specs: list[WorkerSpec]
+    network: GlobalNetwork
+    engine: EngineConfig
+
+    @property
+    def samples(self) -> float:
+        """That all workers together train on, repeats counted."""
+        return self.settings.epochs * len(self.prepared.training.labels)
+
+    def checkpoint(self, network: GlobalNetwork, iteration: int) -> Checkpoint:
+        """A network of the run with all that prediction needs."""
+        dataset = self.dataset
+        return Checkpoint(network, self.prepared.projection, dataset.class_names, dataset.origin, iteration)
+
+
+def begin(settings: TrainSettings, dataset: Dataset | None = None, projection: Projection | None = None) -> Run:
+    """Check everything that can be checked before a worker is opened, and prepare the data.
+
+    Parameters
+    ----------
+    settings
+        What to do.
+    dataset
+        The data, where they are not to be loaded by the name in the settings.
+    projection
+        Where it is not to be fitted.
+
+    Raises
+    ------
+    Deep3Error, OSError
+        For anything that the user must put right.
+    """
+    specs = parse_workers(list(settings.workers))
+    given = None if settings.config is None else EngineConfig.load(settings.config)
+    dataset = dataset or load(settings.data, labels=settings.labels)
+    start = None
+    if settings.start is not None:
+        start = Checkpoint.load(Path(settings.start))
+        _check_start(settings.start, start, dataset)
+        settings = settings.like(start.network.topology, start.network.ratio)
+        projection = start.projection
+    check_rate(specs, settings.rate, settings.ratio, settings.batch)
+    prepared = prepare(dataset, settings, projection)
+    topology = settings.topology(prepared.projection.outputs, dataset.classes)
+    network = start.network if start else GlobalNetwork.initialise(topology, settings.ratio, settings.seed)
+    engine = engine_of(specs, given, network.local_topology(), settings.batch)
+    return Run(settings, dataset, prepared, specs, network, engine)
+
+
+def _check_start(path: str, start: Checkpoint, dataset: Dataset) -> None:
+    features = len(start.projection.mean)
+    if features != dataset.features:
+        raise SettingsError(f"{path}: its network takes {features} features, {dataset.name} has {dataset.features}")
+    if start.class_names != dataset.class_names:
+        classes = ", ".join(start.class_names[:8]) + (", ..." if len(start.class_names) > 8 else "")
+        raise SettingsError(f"{path}: its network tells other classes apart than {dataset.name} has: {classes}")
+
+
+def open_run_workers(run: Run, stack: ExitStack, take_over: bool) -> list[Worker]:
+    """The workers of a run, each with its share of the work; ``stack`` closes them.
+
+    Raises
+    ------
+    BackendError, LinkError
+        When one cannot start, or the network does not fit it.
+    """
+    settings, local = run.settings, run.network.local_topology()
+    backends = open_workers(run.specs, local, run.engine, settings.batch, stack, take_over)
+    n_push = settings.pushed_batches(run.samples, len(backends))
+    shares = equal_assignments(
+        run.network.topology, settings.ratio, len(run.prepared.training.labels), settings.batch, n_push, len(backends)
+    )
+    return [
+        Worker(spec.name, backend, share) for spec, backend, share in zip(run.specs, backends, shares, strict=True)
+    ]
+
+
+def make_schedule(settings: TrainSettings, samples: float, assignments: Sequence[Assignment]) -> Schedule:
+    """The schedule of a run over so many samples."""
+    push = sum(share.batch * share.n_push for share in assignments) / len(assignments)
+    batches = max(1, round(samples / settings.batch))
+    iterations = math.ceil(batches * settings.batch / push)
+    return Schedule(
+        samples=samples,
+        iterations=iterations,
+        rate=settings.rate,
+        error_threshold=settings.error_threshold,
+        evaluate_every=max(1, iterations // EVALUATIONS),
+        deterministic=settings.deterministic,
+    )
