@@ -8,12 +8,13 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
-from deep3.errors import Deep3Error
+from deep3.errors import Deep3Error, UsageError
 from deep3.hdl.board.parts import Clock, Ethernet, Leds, Uart
 from deep3.hdl.contract.config import ConfigError, EngineConfig
 
 __all__ = [
-    "BoardDescription", "BoardDescriptionError", "Power", "RoutedShape", "board_names", "load_board", "parse_board",
+    "BoardDescription", "BoardDescriptionError", "Power", "RoutedShape", "UnknownBoard", "board_names", "load_board",
+    "parse_board",
 ]  # fmt: skip
 
 FOLDER = Path(__file__).parents[1] / "constraints"
@@ -22,7 +23,11 @@ PHYS = ("gmii", "mii", "rgmii")
 
 
 class BoardDescriptionError(Deep3Error, ValueError):
-    """A board that is not known, or a description with a missing, unknown or impossible value; one line."""
+    """A description with a missing, unknown or impossible value; one line."""
+
+
+class UnknownBoard(BoardDescriptionError, UsageError):
+    """A name that no board has."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +140,10 @@ def load_board(name: str) -> BoardDescription:
 
     Raises
     ------
+    UnknownBoard
+        Naming those that are meant perhaps.
     BoardDescriptionError
-        For an unknown board, naming those that are meant perhaps, and for a description that is not in order.
+        For a description that is not in order.
     """
     names = board_names()
     if name in names:
@@ -147,7 +154,7 @@ def load_board(name: str) -> BoardDescription:
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
         own = f"; a folder of your own is ./{name}" if Path(name).is_dir() else ""
-        raise BoardDescriptionError(f"there is no board {name!r}; {hint}{own}")
+        raise UnknownBoard(f"there is no board {name!r}; {hint}{own}")
     path = folder / "board.toml"
     try:
         text = path.read_text(encoding="utf-8")

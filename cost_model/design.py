@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from deep3.compiler.network.layers import MAX_SIZE
-from deep3.errors import Deep3Error
+from deep3.errors import UsageError
 from deep3.hdl.contract.config import LIMITS, EngineConfig
 
 from .boards import BoardDescription
@@ -27,7 +27,7 @@ MOST_STALE_BATCHES = 160
 """Batches in a push of all workers together: beyond, adding their changes was seen to diverge."""
 
 
-class SizingError(Deep3Error, ValueError):
+class SizingError(UsageError, ValueError):
     """A task with an impossible value; the message names it and what would work."""
 
 

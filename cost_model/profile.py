@@ -100,10 +100,9 @@ class Profile:
         errors = sorted(abs(predicted - measured) / measured for predicted, measured in self.held_out)
         return errors[len(errors) // 2]
 
-    def save(self, path: Path) -> None:
-        """Write as JSON."""
-        document = {"format": FORMAT, **dataclasses.asdict(self)}
-        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    def to_json(self) -> str:
+        """As the text of a file."""
+        return json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=1) + "\n"
 
     @classmethod
     def load(cls, path: Path, fingerprint: Callable[[str], dict[str, str]], force: bool = False) -> "Profile":
@@ -112,7 +111,7 @@ class Profile:
         Parameters
         ----------
         path
-            File of `save`.
+            File of `to_json`.
         fingerprint
             Gives that of a device of this machine.
         force

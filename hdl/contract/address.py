@@ -2,12 +2,12 @@
 
 import ipaddress
 
-from deep3.errors import Deep3Error
+from deep3.errors import UsageError
 
 __all__ = ["AddressError", "format_endpoint", "is_loopback", "parse_endpoint"]
 
 
-class AddressError(Deep3Error, ValueError):
+class AddressError(UsageError, ValueError):
     """Text that is no address of a board."""
 
 

@@ -21,6 +21,7 @@ from .board import Board
 
 __all__ = ["VirtualBoard", "VirtualBoardError"]
 
+LISTENING = "deep3: listening on "
 READY_S = 30.0
 """Longest time from the start of the process to its line "listening on ..."; the build is done before."""
 
@@ -42,7 +43,7 @@ class VirtualBoard:
     config
         The engine.
     options
-        More options for ``python -m deep3.sim.board``, such as ``--loss 0.05``.
+        More options of ``deep3 board``, such as ``--loss 0.05``.
     patience_s
         Of the session, see `host.link.session.Session`.
 
@@ -69,7 +70,7 @@ class VirtualBoard:
         path = Path(self._folder.name)
         (path / "engine.toml").write_text(config.to_toml(), encoding="utf-8")
         self._log = (path / "log").open("w+", encoding="utf-8")
-        command = [sys.executable, "-m", "deep3.sim.board", str(path / "engine.toml"), "--library", str(library)]
+        command = [sys.executable, "-m", "deep3", "board", str(path / "engine.toml"), "--library", str(library)]
         # The child finds the packages where this process did, installed or not.
         environment = dict(os.environ, PYTHONPATH=os.pathsep.join(entry or os.getcwd() for entry in sys.path))
         self._process = subprocess.Popen(
@@ -129,11 +130,11 @@ class VirtualBoard:
         started_s = time.monotonic()
         while time.monotonic() - started_s < READY_S:
             for line in self._said().splitlines(keepends=True):
-                if line.startswith("listening on ") and line.endswith("\n"):
-                    return parse_endpoint(line.split()[2])
+                if line.startswith(LISTENING) and line.endswith("\n"):
+                    return parse_endpoint(line.removeprefix(LISTENING).partition(",")[0])
             if self._process.poll() is not None:
                 lines = self._said().splitlines() or [f"exit status {self._process.returncode}"]
-                raise VirtualBoardError(f"the virtual board did not start: {lines[-1]}")
+                raise VirtualBoardError(f"the virtual board did not start: {lines[-1].removeprefix('deep3: ')}")
             time.sleep(0.02)
         raise VirtualBoardError(f"the virtual board did not start within {READY_S:g} s")
 

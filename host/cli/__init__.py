@@ -5,17 +5,19 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
-from deep3.errors import Deep3Error
+from deep3.errors import Deep3Error, UsageError
 from deep3.extras import remedy
+from deep3.files import STANDARD_OUTPUT
 from deep3.host.training.interruption import Terminated
 from deep3.version import VERSION
 
 from . import bench, board, build, discover, generate, plot, predict, profile, program, size, train
 from .command import Command
 
-__all__ = ["main"]
+__all__ = ["main", "make_parser"]
 
 COMMANDS: tuple[Command, ...] = (
     train.COMMAND,
@@ -33,6 +35,8 @@ COMMANDS: tuple[Command, ...] = (
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+EXIT_PIPE = 141
+"""As the shell has it for a program that SIGPIPE ended."""
 EXIT_TERMINATED = 143
 
 
@@ -40,8 +44,11 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line; the usage is behind --help."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
-        raise SystemExit(EXIT_USAGE)
+        raise _WrongUsage(f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)")
+
+
+class _WrongUsage(Exception):
+    """An option or argument that the parser does not take; the message has the command in front."""
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -67,29 +74,70 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status is 0, 1 for an error, 2 for wrong usage, 130 when interrupted, 143 when
-    terminated."""
+    """Run one command.
+
+    Returns
+    -------
+    int
+        The exit status: 0; 1 for an error; 2 for an option or argument that cannot be; 130 when interrupted; 141 when
+        nobody reads what is printed; 143 when terminated.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in given
     _open_closed_streams()
-    parsed = make_parser().parse_args(arguments)
-    command: Command = parsed.selected
     try:
-        report = command.run(parsed)
+        parsed = make_parser().parse_args(given)
+        return _print(*_run(parsed))
+    except _WrongUsage as error:
+        return _refuse(str(error), EXIT_USAGE, as_json)
     except KeyboardInterrupt as interrupt:
         terminated = isinstance(interrupt, Terminated)
         word = "terminated" if terminated else "interrupted"
-        print("; ".join([f"deep3: {word}", *map(str, interrupt.args)]), file=sys.stderr)
-        return EXIT_TERMINATED if terminated else EXIT_INTERRUPTED
+        status = EXIT_TERMINATED if terminated else EXIT_INTERRUPTED
+        return _refuse("; ".join([f"deep3: {word}", *map(str, interrupt.args)]), status, as_json)
+    except UsageError as error:
+        return _refuse(f"deep3: {_one_line(error)}", EXIT_USAGE, as_json)
     except (Deep3Error, OSError) as error:
-        print(f"deep3: {_one_line(error)}", file=sys.stderr)
-        return EXIT_ERROR
+        return _refuse(f"deep3: {_one_line(error)}", EXIT_ERROR, as_json)
     except ModuleNotFoundError as error:
         missing = remedy(error)
         if missing is None:
             raise
-        print(f"deep3: {command.name} {missing}", file=sys.stderr)
+        return _refuse(f"deep3: {parsed.selected.name} {missing}", EXIT_ERROR, as_json)
+
+
+def _run(parsed: argparse.Namespace) -> tuple[str, bool]:
+    """The report as it is printed, and whether to stderr: where a result goes to standard output, that alone does."""
+    command: Command = parsed.selected
+    beside = getattr(parsed, "output", None) == STANDARD_OUTPUT
+    if beside and parsed.json:
+        raise UsageError("--json and -o - both print to standard output; name a file for one of them")
+    report = command.run(parsed)
+    return json.dumps(report) if parsed.json else command.describe(report), beside
+
+
+def _print(text: str, to_stderr: bool) -> int:
+    stream = sys.stderr if to_stderr else sys.stdout
+    try:
+        print(text, file=stream)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _give_up_stdout()
+        return EXIT_PIPE
+    except OSError as error:
+        _give_up_stdout()
+        print(f"deep3: standard output: cannot be written: {error.strerror or error}", file=sys.stderr)
         return EXIT_ERROR
-    print(json.dumps(report) if parsed.json else command.describe(report))
     return 0
+
+
+def _refuse(message: str, status: int, as_json: bool) -> int:
+    """Say what is wrong in one line, and on standard output in JSON where a program asked for it."""
+    with suppress(OSError):
+        print(message, file=sys.stderr, flush=True)
+    if as_json:
+        _print(json.dumps({"error": message.removeprefix("deep3: ")}), False)
+    return status
 
 
 def _open_closed_streams() -> None:
@@ -102,6 +150,14 @@ def _open_closed_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+
+
+def _give_up_stdout() -> None:
+    """Let Python, which flushes it once more at its end, find nothing wrong then."""
+    with suppress(OSError, ValueError):
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(descriptor, sys.stdout.fileno())
+        os.close(descriptor)
 
 
 def _one_line(error: Exception) -> str:

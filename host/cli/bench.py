@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import asdict
 
+from deep3.errors import UsageError
 from deep3.hdl.contract.config import EngineConfig
 from deep3.host.reports.timing import critical_path_words
 
@@ -20,15 +21,22 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         " and this machine (about an hour); workers: a CPU worker on a busy machine, free and pinned to one core",
     )
     parser.add_argument("--config", metavar="FILE", help="timing: engine to route (TOML; default: 8x8)")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="timing: seed of the placer (default 1)")
+    parser.add_argument("--seed", type=int, metavar="N", help="timing: seed of the placer (default 1)")
 
 
 def _run(arguments: argparse.Namespace) -> Report:
+    if arguments.what != "timing":
+        for name in ("config", "seed"):
+            if getattr(arguments, name) is not None:
+                raise UsageError(f"--{name} is for deep3 bench timing, not for deep3 bench {arguments.what}")
     if arguments.what == "timing":
+        seed = 1 if arguments.seed is None else arguments.seed
+        if not 0 <= seed < 1 << 31:
+            raise UsageError(f"seed must be between 0 and {(1 << 31) - 1}, not {seed}")
+        config = EngineConfig.load(arguments.config) if arguments.config else EngineConfig()
         from deep3.host.measure.timing import bench_timing
 
-        config = EngineConfig.load(arguments.config) if arguments.config else EngineConfig()
-        return {"bench": "timing", **bench_timing(config, arguments.seed)}
+        return {"bench": "timing", **bench_timing(config, seed)}
     if arguments.what == "link":
         return {"bench": "link", **_run_link()}
     if arguments.what == "cost-model":

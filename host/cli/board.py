@@ -1,21 +1,17 @@
 """``deep3 board``: an engine in simulation, as a board on a UDP port."""
 
 import argparse
-import signal
 import sys
+from pathlib import Path
 
-from deep3.errors import Deep3Error
+from deep3.files import check_output
 from deep3.hdl.contract.config import EngineConfig
 
 from .command import Command, Report
 
-__all__ = ["COMMAND", "BoardError"]
+__all__ = ["COMMAND"]
 
 FATES = ("loss", "duplication", "reordering", "corruption", "delay")
-
-
-class BoardError(Deep3Error):
-    """A virtual board that cannot be built or started."""
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,40 +20,36 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--listen",
         default="127.0.0.1:0",
         metavar="HOST:PORT",
-        help="UDP address; the default is a free port that no other machine reaches",
+        help="UDP address (default: a free port of this machine, which no other reaches)",
     )
+    parser.add_argument("--trace", metavar="FILE", help="write a VCD of every cycle (slow and large)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the impairments below (default 0)")
     for name in FATES:
         parser.add_argument(
-            f"--{name}", type=float, default=0.0, metavar="P", help=f"probability of {name} of a packet, each way"
-        )
+            f"--{name}", type=float, default=0.0, metavar="P",
+            help=f"probability, 0 to 1, of {name} of a packet, each way (default 0)",
+        )  # fmt: skip
+    # For whoever starts this as a process: `host.board.virtual`.
+    parser.add_argument("--library", metavar="FILE", help="the engine, compiled before (default: the cache, or built)")
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input does")
 
 
 def _run(arguments: argparse.Namespace) -> Report:
-    from deep3.hdl.contract.address import is_loopback, parse_endpoint
-    from deep3.sim.board.build import board_library
-    from deep3.sim.board.errors import BoardBuildError, HarnessError
-    from deep3.sim.board.harness import Harness
-    from deep3.sim.board.impairment import Impairment
-    from deep3.sim.board.server import BoardServer, listen
+    from deep3.sim.board.serve import serve_board
 
     config = EngineConfig.load(arguments.config)
-    try:
-        host, port = parse_endpoint(arguments.listen)
-        impairment = Impairment(**{name: getattr(arguments, name) for name in FATES})
-        with Harness(board_library(config)) as harness, listen(host, port) as bound:
-            server = BoardServer(harness, bound, impairment, arguments.seed)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: server.stop())
-            if not is_loopback(host):
-                print(f"deep3: everyone who reaches {server.address} can use this board", file=sys.stderr)
-            print(f"deep3: listening on {server.address}, engine {config.digest}; Ctrl-C ends", file=sys.stderr)
-            server.serve()
-            return {"address": server.address, "digest": config.digest, "statistics": server.statistics()}
-    except (BoardBuildError, HarnessError, ValueError) as error:
-        raise BoardError(str(error)) from None
-    except OSError as error:
-        raise BoardError(f"cannot listen on {arguments.listen}: {error.strerror or error}") from None
+    if arguments.trace is not None:
+        check_output(arguments.trace)
+    return serve_board(
+        config,
+        arguments.listen,
+        {name: getattr(arguments, name) for name in FATES},
+        arguments.seed,
+        lambda text: print(f"deep3: {text}", file=sys.stderr, flush=True),
+        library=None if arguments.library is None else Path(arguments.library),
+        trace=None if arguments.trace is None else Path(arguments.trace),
+        parent=sys.stdin.fileno() if arguments.with_parent else None,
+    )
 
 
 def _describe(report: Report) -> str:

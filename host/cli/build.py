@@ -7,7 +7,9 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from deep3.cost_model.boards import load_board
-from deep3.flow.build_request import BuildError, BuildRequest, with_sync_hz
+from deep3.errors import UsageError
+from deep3.files import STANDARD_OUTPUT
+from deep3.flow.build_request import BuildRequest, with_sync_hz
 from deep3.flow.synthesis import ROUTERS
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.protocol import UDP_PORT
@@ -16,6 +18,7 @@ from deep3.host.reports.timing import critical_path_words, timing_table
 
 from .boards import BOARD_HELP
 from .command import Command, Report
+from .heartbeat import heartbeat
 
 __all__ = ["COMMAND"]
 
@@ -34,7 +37,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--router", choices=ROUTERS, default=ROUTERS[0], help=f"of nextpnr (default {ROUTERS[0]})")
     parser.add_argument("--sync-mhz", type=float, metavar="F", help="clock of engine and stack (default: the board's)")
-    parser.add_argument("-o", "--output", metavar="DIR", help="where the results go (default: bitstreams/BOARD)")
+    parser.add_argument(
+        "-o", "--output", dest="folder", metavar="DIR", help="folder for the results (default: bitstreams/BOARD)"
+    )
 
 
 def _run(arguments: argparse.Namespace) -> Report:
@@ -42,11 +47,13 @@ def _run(arguments: argparse.Namespace) -> Report:
     from deep3.flow.build import build_board
 
     board = load_board(arguments.board)
+    if arguments.folder == STANDARD_OUTPUT:
+        raise UsageError("output must be a folder, not '-'")
     if not 1 <= arguments.seeds <= 100:
-        raise BuildError(f"seeds must be between 1 and 100, not {arguments.seeds}")
+        raise UsageError(f"seeds must be between 1 and 100, not {arguments.seeds}")
     if arguments.sync_mhz is not None:
         if not 10 <= arguments.sync_mhz <= 400:
-            raise BuildError(f"sync-mhz must be between 10 and 400, not {arguments.sync_mhz}")
+            raise UsageError(f"sync-mhz must be between 10 and 400, not {arguments.sync_mhz}")
         board = with_sync_hz(board, round(arguments.sync_mhz * 1e6))
     station = _station(arguments)
     request = BuildRequest(
@@ -61,10 +68,11 @@ def _run(arguments: argparse.Namespace) -> Report:
     )
     started_s = time.perf_counter()
 
-    def announce(text: str) -> None:
+    def say(text: str) -> None:
         print(f"deep3: {time.perf_counter() - started_s:6.0f} s  {text}", file=sys.stderr, flush=True)
 
-    return build_board(request, Path(arguments.output or Path("bitstreams") / board.key), announce)
+    with heartbeat(say) as announce:
+        return build_board(request, Path(arguments.folder or Path("bitstreams") / board.key), announce)
 
 
 def _station(arguments: argparse.Namespace) -> Station:
@@ -77,7 +85,7 @@ def _station(arguments: argparse.Namespace) -> Station:
     try:
         return Station(arguments.mac or default_mac, arguments.ip, arguments.port)
     except ValueError as error:
-        raise BuildError(str(error)) from None
+        raise UsageError(str(error)) from None
 
 
 def _describe(report: Report) -> str:

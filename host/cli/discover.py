@@ -1,9 +1,16 @@
 """``deep3 discover``: boards on the network."""
 
 import argparse
+import sys
 from dataclasses import asdict
 
-from deep3.host.link.discovery import broadcast_addresses, discover, parse_place
+from deep3.host.link.discovery import (
+    DiscoveryError,
+    DiscoveryUsageError,
+    broadcast_addresses,
+    discover,
+    parse_place,
+)
 
 from .command import Command, Report
 
@@ -22,7 +29,17 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> Report:
     places = [parse_place(text) for text in arguments.address] if arguments.address else broadcast_addresses()
-    return {"boards": [asdict(board) for board in discover(places, arguments.timeout)]}
+    try:
+        boards = discover(places, arguments.timeout)
+    except DiscoveryUsageError:
+        raise
+    except DiscoveryError as error:
+        # For a program no board is an answer; a person is told what to look at.
+        if not arguments.json:
+            raise
+        print(f"deep3: {error}", file=sys.stderr)
+        boards = []
+    return {"boards": [asdict(board) for board in boards]}
 
 
 def _describe(report: Report) -> str:

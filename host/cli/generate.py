@@ -1,8 +1,8 @@
 """``deep3 generate``: the Verilog of an engine with its packet endpoint."""
 
 import argparse
-from pathlib import Path
 
+from deep3.files import check_output, write_text
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.target import Target
 
@@ -16,7 +16,9 @@ TARGETS = {target.value: target for target in Target}
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", metavar="CONFIG", help="engine configuration (TOML)")
-    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="Verilog file to write")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="Verilog file to write; - for standard output"
+    )
     parser.add_argument(
         "--target",
         choices=sorted(TARGETS),
@@ -27,11 +29,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> Report:
     config = EngineConfig.load(arguments.config)
-    output = Path(arguments.output)
+    check_output(arguments.output)
     text = generate(config, TARGETS[arguments.target])
-    output.write_text(text, encoding="utf-8")
+    write_text(arguments.output, text)
     return {
-        "output": str(output),
+        "output": arguments.output,
         "bytes": len(text),
         "digest": config.digest,
         "rows": config.rows,

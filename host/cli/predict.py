@@ -28,7 +28,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="rows to classify (default: test rows of the data of the run and of data with a split, else all)",
     )
     parser.add_argument("--confusion", action="store_true", help="report how often each class was taken for which")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write the name of one class a line")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="write the name of one class a line; - for standard output"
+    )
 
 
 def _run(arguments: argparse.Namespace) -> Report:

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 
 from deep3.cost_model.profile import Profile
+from deep3.errors import UsageError
+from deep3.files import check_output, write_text
 
 from .command import Command, Report
 
@@ -13,25 +15,38 @@ __all__ = ["COMMAND"]
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="what is profiled (default cpu)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the data (default 1)")
-    parser.add_argument("-o", "--output", metavar="FILE", help="where the profile goes (default: the user's cache)")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE",
+        help="where the profile goes (JSON); - for standard output (default: the user's cache)",
+    )  # fmt: skip
     parser.add_argument("--show", metavar="FILE", help="show a profile taken before, and measure nothing")
     parser.add_argument("--force", action="store_true", help="with --show: also one of another machine")
 
 
 def _run(arguments: argparse.Namespace) -> Report:
+    if arguments.show and arguments.output:
+        raise UsageError("--show measures nothing that -o could write")
+    if arguments.force and not arguments.show:
+        raise UsageError("--force is for --show")
+    if not 0 <= arguments.seed < 1 << 64:
+        raise UsageError(f"seed must be between 0 and {(1 << 64) - 1}, not {arguments.seed}")
     # PyTorch takes seconds to import; the other commands do without it.
     from deep3.host.measure.machine import default_path, fingerprint, profile_machine
 
     if arguments.show:
-        path = Path(arguments.show)
-        profile = Profile.load(path, fingerprint, arguments.force)
+        place = arguments.show
+        profile = Profile.load(Path(place), fingerprint, arguments.force)
     else:
+        place = arguments.output
+        if place is None:
+            path = default_path(arguments.device)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            place = str(path)
+        check_output(place)
         profile = profile_machine(arguments.device, arguments.seed)
-        path = Path(arguments.output) if arguments.output else default_path(arguments.device)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        profile.save(path)
+        write_text(place, profile.to_json())
     return {
-        "profile": str(path),
+        "profile": place,
         "device": profile.device,
         "fingerprint": profile.fingerprint,
         "coefficients": vars(profile.coefficients),

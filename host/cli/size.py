@@ -8,6 +8,7 @@ from deep3.cost_model.design import OBJECTIVES, Limits, Task
 from deep3.cost_model.local_network import GlobalNetwork
 from deep3.cost_model.profile import Profile
 from deep3.cost_model.sizing import size
+from deep3.files import check_output, write_text
 from deep3.host.reports.sizing import board_report, worker_report
 from deep3.host.reports.sizing_advice import DEFAULT_ENGINE_FILE
 
@@ -45,17 +46,16 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unrouted", action="store_true", help="also arrays larger than those that were routed on the board's part"
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="write the engine there (TOML)")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the engine there (TOML); - for standard output")
     parser.add_argument(
         "--picture", type=_picture, metavar="FILE", help="draw Pareto front, block RAM and roofline (PNG, PDF, SVG)"
     )
 
 
-def _picture(text: str) -> Path:
-    path = Path(text)
-    if path.suffix.lower() not in PICTURES:
+def _picture(text: str) -> str:
+    if Path(text).suffix.lower() not in PICTURES:
         raise argparse.ArgumentTypeError(f"must end in {', '.join(PICTURES)}, not {text!r}")
-    return path
+    return text
 
 
 def _sizes(text: str) -> tuple[int, ...]:
@@ -76,15 +76,19 @@ def _run(arguments: argparse.Namespace) -> Report:
     )
     if arguments.profile:
         return _run_workers(task, arguments)
-    designs = size(task, load_board(arguments.board), arguments.unrouted)
+    board = load_board(arguments.board)
+    for output in (arguments.output, arguments.picture):
+        if output is not None:
+            check_output(output)
+    designs = size(task, board, arguments.unrouted)
     report = board_report(designs, arguments.output, arguments.unrouted)
     if arguments.output:
-        Path(arguments.output).write_text(report["engine"], encoding="utf-8")
+        write_text(arguments.output, report["engine"])
     if arguments.picture:
         # Drawing takes longer than sizing.
         from deep3.host.reports.sizing_plot import plot_sizing
 
-        plot_sizing(designs, arguments.picture)
+        plot_sizing(designs, Path(arguments.picture))
     return report
 
 

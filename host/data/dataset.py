@@ -5,13 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deep3.errors import Deep3Error
+from deep3.errors import Deep3Error, UsageError
 
-__all__ = ["DataError", "Dataset", "Origin", "check_features", "check_labels"]
+__all__ = ["DataError", "Dataset", "Origin", "UnknownDataset", "check_features", "check_labels"]
 
 
 class DataError(Deep3Error, ValueError):
     """A data set that is missing, damaged or unusable."""
+
+
+class UnknownDataset(DataError, UsageError):
+    """A name that no data set has."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from .archives import isolet_from_archive, mnist_from_archive
 from .arrays import read_npy, read_npz_table
 from .csv_file import read_csv
-from .dataset import DataError, Dataset, Origin
+from .dataset import DataError, Dataset, Origin, UnknownDataset
 from .labels import Labels
 from .table import Table
 
@@ -75,7 +75,7 @@ def load_table(source: str, labels: str | None = None, features: int | None = No
     if folder and (path := Path(folder) / f"{source}.npz").is_file():
         return read_npz_table(path)
     if source not in ARCHIVES:
-        raise DataError(
+        raise UnknownDataset(
             f"data set must be one of {', '.join(NAMES)}, a path that ends in {', '.join(SUFFIXES)}, "
             f"or the name of a file in ${FOLDER_VARIABLE}, not {source!r}"
         )

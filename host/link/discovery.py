@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deep3.errors import UsageError
 from deep3.hdl.contract.address import AddressError, format_endpoint, parse_endpoint
 from deep3.hdl.contract.protocol import UDP_PORT, Packet, PacketError, Type, Welcome, parse_packet
 
 from .channel import FREE_SESSION
 from .errors import LinkError
 
-__all__ = ["DiscoveryError", "FoundBoard", "broadcast_addresses", "discover", "parse_place"]
+__all__ = ["DiscoveryError", "DiscoveryUsageError", "FoundBoard", "broadcast_addresses", "discover", "parse_place"]
 
 LONGEST_S = 60.0
 ASKED_EVERY_S = 0.2
@@ -32,6 +33,10 @@ Place = tuple[str, int]
 
 class DiscoveryError(LinkError):
     """No board answered, or none could be asked; names what was tried."""
+
+
+class DiscoveryUsageError(DiscoveryError, UsageError):
+    """A place or a time that cannot be."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ def parse_place(text: str) -> Place:
     except AddressError:
         host, port = "", 0
     if not host or not port:
-        raise DiscoveryError(f"address must be HOST or HOST:PORT with a port between 1 and 65535, not {text!r}")
+        raise DiscoveryUsageError(f"address must be HOST or HOST:PORT with a port between 1 and 65535, not {text!r}")
     return host, port
 
 
@@ -92,7 +97,7 @@ def discover(places: Sequence[Place], timeout_s: float) -> list[FoundBoard]:
         For a time out of range, and when no board answers.
     """
     if not 0 < timeout_s <= LONGEST_S:
-        raise DiscoveryError(f"timeout must be above 0 and at most {LONGEST_S:g} seconds, not {timeout_s!r}")
+        raise DiscoveryUsageError(f"timeout must be above 0 and at most {LONGEST_S:g} seconds, not {timeout_s!r}")
     number = secrets.randbits(32)
     question = Packet(Type.HELLO, sequence=number).pack()
     found: dict[Place, FoundBoard] = {}

@@ -26,7 +26,13 @@ NAME_PLACES = (
 
 
 def plot_sizing(designs: list[Design], path: Path) -> None:
-    """Draw the designs weighed, the best first, into a PNG, PDF or SVG file."""
+    """Draw the designs weighed, the best first, into a PNG, PDF or SVG file.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written; with its path.
+    """
     best = designs[0]
     figure, (front, plan, roofline) = plt.subplots(1, 3, figsize=(15, 5), layout="constrained", dpi=130)
     sizes = "-".join(map(str, best.local.sizes))

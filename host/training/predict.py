@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from deep3.files import check_output, write_text
 from deep3.host.data import Table, load_table
 from deep3.host.data.sources import is_path
 from deep3.host.data.table import Part
@@ -52,6 +53,8 @@ def predict(
     CheckpointError, DataError, ProjectionError, OSError
         For a checkpoint or data that are missing or do not fit each other.
     """
+    if output is not None:
+        check_output(str(output))
     checkpoint = load_run(run)
     table, is_trained_on = _table(checkpoint, data, labels)
     if part is None:
@@ -66,7 +69,7 @@ def predict(
         counts = np.bincount(true * len(names) + found, minlength=len(names) ** 2).reshape(len(names), len(names))
         accuracy, confusion = float((found == true).mean()), counts.tolist()
     if output is not None:
-        output.write_text("".join(f"{names[index]}\n" for index in found), encoding="utf-8")
+        write_text(str(output), "".join(f"{names[index]}\n" for index in found))
     changed = is_trained_on and table.digest != checkpoint.origin.digest
     return {
         "data": Path(table.name).name,

@@ -8,7 +8,7 @@ from typing import Any
 
 from deep3.compiler.network.layers import MAX_SIZE
 from deep3.compiler.network.network import Network
-from deep3.errors import Deep3Error
+from deep3.errors import UsageError
 from deep3.hdl.contract.program import Function, Loss
 
 __all__ = ["ACTIVATIONS", "LOSSES", "SettingsError", "TrainSettings"]
@@ -21,7 +21,7 @@ MOST_PUSHED_BATCHES = 1000
 """Of a push: 160 of all workers together were seen to diverge already, and between pushes nothing shows progress."""
 
 
-class SettingsError(Deep3Error):
+class SettingsError(UsageError):
     """A setting of a run out of its range."""
 
 

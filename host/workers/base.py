@@ -6,14 +6,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from deep3.errors import Deep3Error
+from deep3.errors import Deep3Error, UsageError
 from deep3.host.global_network.global_network import Weights
 
-__all__ = ["Backend", "BackendError", "Trained"]
+__all__ = ["Backend", "BackendError", "Trained", "WorkerUsageError"]
 
 
 class BackendError(Deep3Error):
     """A worker that cannot start, or cannot train what it was given."""
+
+
+class WorkerUsageError(BackendError, UsageError):
+    """A worker that was named as none can be."""
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ from deep3.compiler.layout import DoesNotFit, most_buffers
 from deep3.compiler.lowering import lower
 from deep3.compiler.network.network import Network
 from deep3.cost_model.engine_choice import engine_for
-from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.config import LIMITS, EngineConfig
 from deep3.hdl.contract.program import ADDRESS_BITS
 
 from .base import BackendError
 
 __all__ = ["choose_engine", "engines", "what_fits"]
 
-MOST_CLASSES = 256
-MOST_LABELS = 16384
-MOST_LAYERS = 16
+MOST_CLASSES = LIMITS["max_classes"].high
+MOST_LABELS = LIMITS["label_words"].high
+MOST_LAYERS = LIMITS["max_layers"].high
 
 
 def engines(batch: int, classes: int, layers: int) -> list[EngineConfig]:

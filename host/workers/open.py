@@ -20,7 +20,7 @@ from deep3.sim.board.errors import BoardBuildError
 from deep3.sim.golden.engine.engine import Engine
 from deep3.sim.golden.port import GoldenPort
 
-from .base import Backend, BackendError
+from .base import Backend, BackendError, WorkerUsageError
 from .engine import FpgaBackend
 from .engine_choice import choose_engine
 from .pytorch import PytorchBackend, use_threads
@@ -51,7 +51,7 @@ def parse_workers(texts: list[str]) -> list[WorkerSpec]:
 
     Raises
     ------
-    BackendError
+    WorkerUsageError
         For an unknown kind, a bad count or address, a board named twice, or none at all.
     """
     specs: list[WorkerSpec] = []
@@ -66,7 +66,7 @@ def parse_workers(texts: list[str]) -> list[WorkerSpec]:
             specs.append(WorkerSpec(kind, text if address else f"{kind}-{number}", address))
         _check_new(specs)
     if not 1 <= len(specs) <= MAX_WORKERS:
-        raise BackendError(f"workers must be between 1 and {MAX_WORKERS}, not {len(specs)}")
+        raise WorkerUsageError(f"workers must be between 1 and {MAX_WORKERS}, not {len(specs)}")
     return specs
 
 
@@ -75,7 +75,7 @@ def _check_new(specs: list[WorkerSpec]) -> None:
     *others, last = specs
     for other in others:
         if last.kind in BOARDS and last.kind == other.kind and _place(last) == _place(other):
-            raise BackendError(f"worker {last.name} is the same board as {other.name}: name every board once")
+            raise WorkerUsageError(f"worker {last.name} is the same board as {other.name}: name every board once")
 
 
 def _place(spec: WorkerSpec) -> str:
@@ -97,13 +97,15 @@ def _parse(text: str) -> tuple[str, str, int]:
         place = argument if ":" in argument else f"{argument}:{UDP_PORT}"
         host, _, port = place.rpartition(":")
         if not host or not _is_number(port, 65535):
-            raise BackendError(f"worker board must be board:HOST[:PORT] with a port between 1 and 65535, not {text!r}")
+            raise WorkerUsageError(
+                f"worker board must be board:HOST[:PORT] with a port between 1 and 65535, not {text!r}"
+            )
         return kind, place, 1
     if kind not in COUNTED:
         places = "board:HOST[:PORT] or serial:PORT[:BAUD]"
-        raise BackendError(f"worker must be one of {', '.join(COUNTED)}, {places}, not {text!r}")
+        raise WorkerUsageError(f"worker must be one of {', '.join(COUNTED)}, {places}, not {text!r}")
     if ":" in text and not _is_number(argument, MAX_WORKERS):
-        raise BackendError(f"worker count must be between 1 and {MAX_WORKERS}, not {argument!r} (in {text!r})")
+        raise WorkerUsageError(f"worker count must be between 1 and {MAX_WORKERS}, not {argument!r} (in {text!r})")
     return kind, "", int(argument or 1)
 
 
@@ -121,7 +123,7 @@ def _parse_serial(text: str) -> WorkerSpec:
         baud = int(digits) if _is_number(digits, MAX_BAUD) else 0
     if not port or not MIN_BAUD <= baud <= MAX_BAUD:
         limits = f"between {MIN_BAUD} and {MAX_BAUD}"
-        raise BackendError(f"worker serial must be serial:PORT[:BAUD] with a baud {limits}, not {text!r}")
+        raise WorkerUsageError(f"worker serial must be serial:PORT[:BAUD] with a baud {limits}, not {text!r}")
     return WorkerSpec("serial", text, port, baud)
 
 

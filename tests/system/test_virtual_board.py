@@ -91,21 +91,21 @@ def test_a_board_that_dies_in_mid_run_gives_one_clear_error() -> None:
 def test_the_process_answers_signals_and_prints_statistics(tmp_path: Path) -> None:
     (tmp_path / "engine.toml").write_text(CONFIG.to_toml())
     engine, trace = str(tmp_path / "engine.toml"), str(tmp_path / "board.vcd")
-    command = [sys.executable, "-m", "deep3.sim.board", engine, "--trace", trace]
+    command = [sys.executable, "-m", "deep3", "board", engine, "--trace", trace]
     board_library(CONFIG, trace=True)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        words = process.stdout.readline().split()
-        assert words[:2] + words[3:] == ["listening", "on", "digest", CONFIG.digest]
-        host, _, port = words[2].rpartition(":")
+        assert process.stderr is not None
+        words = process.stderr.readline().split()
+        assert words[:3] + words[4:6] == ["deep3:", "listening", "on", "engine", f"{CONFIG.digest};"]
+        host, _, port = words[3].rstrip(",").rpartition(":")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
             asking.settimeout(10)
             asking.sendto(Packet(Type.HELLO, 0, 77).pack(), (host, int(port)))
             assert parse_packet(asking.recv(2048)).sequence == 77
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert errors.splitlines()[-1].startswith("1 packets in, 1 out, ")
+    assert output.startswith(f"{host}:{port}: 1 packets in, 1 out, ")
     assert (tmp_path / "board.vcd").read_text().startswith("$version")
 
 
@@ -119,10 +119,10 @@ def test_the_process_ends_when_its_parent_does() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--loss", "1.5"), "error: loss must be between 0 and 1, not 1.5"),
-        (("--listen", "nowhere"), "error: address must be HOST:PORT with a port between 0 and 65535, not 'nowhere'"),
-        (("--trace", "/nonexistent/a.vcd"), "error: cannot write the trace to /nonexistent/a.vcd"),
-        (("--listen", "192.0.2.1:5"), "error: cannot listen on 192.0.2.1:5: Cannot assign requested address"),
+        (("--loss", "1.5"), "loss must be between 0 and 1, not 1.5"),
+        (("--listen", "nowhere"), "address must be HOST:PORT with a port between 0 and 65535, not 'nowhere'"),
+        (("--trace", "/nonexistent/a.vcd"), "/nonexistent/a.vcd: cannot be written: there is no folder /nonexistent"),
+        (("--listen", "192.0.2.1:5"), "cannot listen on 192.0.2.1:5: Cannot assign requested address"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(options: tuple[str, ...], message: str) -> None:

@@ -1,24 +1,27 @@
 """The command line: refusals in one line, exit codes, one JSON object."""
 
 import json
+import os
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from deep3.hdl.contract.config import EngineConfig
 from deep3.host.cli import COMMANDS, main, make_parser
 from deep3.host.training import run as training
 
+ROOT = Path(__file__).parents[3]
 ENGINE = "[engine]\nrows = 4\ncolumns = 4\n"
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
     """Exit status and message of a command that must fail without a word on stdout."""
-    try:
-        status = main(arguments)
-    except SystemExit as stop:
-        status = int(stop.code or 0)
+    status = main(arguments)
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") == 1, err
@@ -89,16 +92,15 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], m
             ["--worker", "tpu"],
             "worker must be one of cpu, cuda, golden, virtual, board:HOST[:PORT] or serial:PORT[:BAUD], not 'tpu'",
         ),
-        (["--config", "/none.toml"], "/none.toml: cannot read the configuration: No such file or directory"),
     ],
 )
 def test_settings_out_of_range(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
-    assert refused(capsys, "train", "digits", *arguments) == (1, f"deep3: {message}")
+    assert refused(capsys, "train", "digits", *arguments) == (2, f"deep3: {message}")
 
 
 def test_an_unknown_data_set(capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(capsys, "train", "irises") == (
-        1,
+        2,
         "deep3: data set must be one of digits, isolet, mnist, a path that ends in .npz, .npy, .csv, .tsv, "
         "or the name of a file in $DEEP3_DATA, not 'irises'",
     )
@@ -136,7 +138,7 @@ def test_an_address_that_is_none(capsys: pytest.CaptureFixture[str], tmp_path: P
     config = tmp_path / "engine.toml"
     config.write_text(ENGINE)
     assert refused(capsys, "board", str(config), "--listen", "nowhere") == (
-        1,
+        2,
         "deep3: address must be HOST:PORT with a port between 0 and 65535, not 'nowhere'",
     )
 
@@ -244,3 +246,64 @@ def test_a_run_folder_says_how_it_was_made(
     assert set(values["versions"]) == {"deep3", "python", "torch", "numpy"}
     assert values["settings"]["epochs"] == 0.1
     assert values["sizes"] == [64, 64, 32, 10]
+
+
+def deep3(command: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    """A line of a shell in which ``deep3`` is the command."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path)}
+    line = f"set -o pipefail; deep3() {{ {shlex.quote(sys.executable)} -m deep3 \"$@\"; }}; {command}"
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=environment, cwd=tmp_path)
+
+
+SIZE = "deep3 size --board ecpix5-85f --features 64 --hidden 8 --classes 10"
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "said"),
+    [
+        (f"{SIZE} > /dev/full", 1, "deep3: standard output: cannot be written: No space left on device\n"),
+        (f"{SIZE} --json > /dev/full", 1, "deep3: standard output: cannot be written: No space left on device\n"),
+        (f"{SIZE} | true", 141, ""),
+        ("deep3 train digits --batch 0 2>&-", 2, ""),
+        (f"{SIZE} 2>&- >&-", 0, ""),
+    ],
+)
+def test_what_cannot_be_printed(command: str, status: int, said: str, tmp_path: Path) -> None:
+    done = deep3(command, tmp_path)
+    assert (done.returncode, done.stderr) == (status, said)
+
+
+def test_a_run_without_stderr_is_a_run(tmp_path: Path) -> None:
+    done = deep3("deep3 train digits --hidden 4 --epochs 0.2 --json 2>&-", tmp_path)
+    assert done.returncode == 0
+    report = json.loads(done.stdout)
+    assert (tmp_path / report["checkpoint"]).exists()
+
+
+def test_a_result_on_standard_output_stands_there_alone(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    size = ["size", "--board", "ecpix5-85f", "--features", "64", "--hidden", "8", "--classes", "10", "-o", "-"]
+    assert main(size) == 0
+    out, err = capsys.readouterr()
+    config = EngineConfig.from_toml(out)
+    assert config.digest in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_and_a_result_do_not_share_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["size", "--board", "ecpix5-85f", "--features", "64", "--hidden", "8", "--classes", "10"]
+    assert main([*arguments, "-o", "-", "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert err == "deep3: --json and -o - both print to standard output; name a file for one of them\n"
+    assert f"deep3: {json.loads(out)['error']}\n" == err
+
+
+def test_no_board_is_an_answer_for_a_program(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["discover", "--address", "127.0.0.1:9", "--timeout", "0.05"]
+    assert main([*arguments, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"boards": []}
+    assert err.startswith("deep3: no board answered within 0.05 s: asked 127.0.0.1:9")
+    assert refused(capsys, *arguments)[0] == 1

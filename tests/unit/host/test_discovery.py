@@ -97,5 +97,5 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["discover", "--address", f"{HOST}:{port}", "--timeout", "0.2", "--json"]) == 0
     (board,) = json.loads(capsys.readouterr().out)["boards"]
     assert board["session"] == 0
-    assert main(["discover", "--address", "nowhere:x"]) == 1
+    assert main(["discover", "--address", "nowhere:x"]) == 2
     assert capsys.readouterr().err.count("\n") == 1

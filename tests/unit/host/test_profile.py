@@ -42,14 +42,14 @@ def test_held_out_sizes_are_not_fitted() -> None:
 
 def test_a_profile_comes_back(tmp_path: Path) -> None:
     profile = make_profile()
-    profile.save(tmp_path / "profile.json")
+    (tmp_path / "profile.json").write_text(profile.to_json())
     assert Profile.load(tmp_path / "profile.json", lambda _: HERE) == profile
     assert profile.median_error == pytest.approx(0.1 / 1.1)
 
 
 def test_a_profile_of_another_machine_is_refused_unless_forced(tmp_path: Path) -> None:
     path = tmp_path / "profile.json"
-    make_profile().save(path)
+    path.write_text(make_profile().to_json())
     other = {**HERE, "cpus": "64"}
     with pytest.raises(ProfileError, match="taken on another machine: cpus is '64' here, '2' there"):
         Profile.load(path, lambda _: other)
