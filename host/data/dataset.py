@@ -46,7 +46,7 @@ class Dataset:
     name
         What messages and run folders call it.
     x_train, x_test
-        ``samples x features``, float32, finite.
+        ``samples x features``, float32, finite; no test samples where none are wanted.
     y_train, y_test
         ``samples``, int64: positions in ``class_names``.
     class_names
@@ -57,8 +57,8 @@ class Dataset:
     Raises
     ------
     DataError
-        For fewer than two classes, an empty part, shapes that do not agree, values that are not finite, labels out of
-        range.
+        For fewer than two classes, no training samples, shapes that do not agree, values that are not finite, labels
+        out of range.
     """
 
     name: str
@@ -73,7 +73,8 @@ class Dataset:
         if self.classes < 2:
             raise DataError(f"{self.name}: labels must be of 2 classes or more, but all are {self.class_names[0]!r}")
         for part, x, y in (("training", self.x_train, self.y_train), ("test", self.x_test, self.y_test)):
-            check_features(f"{self.name}: {part} samples", x)
+            if part == "training" or x.shape[:1] != (0,):
+                check_features(f"{self.name}: {part} samples", x)
             check_labels(f"{self.name}: {part} labels", y, self.classes)
             if len(x) != len(y):
                 raise DataError(f"{self.name}: {part} labels must be {len(x)} like the samples, not {len(y)}")

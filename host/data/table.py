@@ -79,6 +79,8 @@ class Table:
         """
         labels = self._labels()
         train, test = self.rows("train", seed), self.rows("test", seed)
+        if not len(test):
+            raise DataError(f"{self.name}: there must be rows for the test, but test_idx is empty")
         return Dataset(
             Path(self.name).stem,
             self.x[train],

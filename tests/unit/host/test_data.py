@@ -147,6 +147,10 @@ def test_an_unknown_name() -> None:
             ": train_idx and test_idx must come together, not train_idx alone",
         ),
         (
+            {"X": np.eye(4), "y": [0, 1, 0, 1], "train_idx": [0, 1], "test_idx": np.zeros(0, np.int64)},
+            ": there must be rows for the test, but test_idx is empty",
+        ),
+        (
             {"X": np.eye(4), "y": [0, 1, 0, 1], "train_idx": [0, 4], "test_idx": [1]},
             ": train_idx must be between 0 and 3, not 4",
         ),
@@ -259,7 +263,8 @@ GOOD = {
     ("change", "message"),
     [
         ({"class_names": ("a",)}, "toy: labels must be of 2 classes or more, but all are 'a'"),
-        ({"x_test": np.zeros((0, 2), np.float32)}, "toy: test samples must not be empty, but have the shape (0, 2)"),
+        ({"x_train": np.zeros((0, 2))}, "toy: training samples must not be empty, but have the shape (0, 2)"),
+        ({"x_test": np.zeros((0, 2), np.float32)}, "toy: test labels must be 0 like the samples, not 2"),
         ({"x_test": np.zeros(2, np.float32)}, "toy: test samples must have the shape samples x features, not (2,)"),
         ({"y_train": np.array([0, 1, 2])}, "toy: training labels must be between 0 and 1, not 2 (sample 2)"),
         ({"y_test": np.array([0, -1])}, "toy: test labels must be between 0 and 1, not -1 (sample 1)"),

@@ -1,0 +1,87 @@
+"""Training without a run folder: arrays in, the network with the best validation out."""
+
+import warnings
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from deep3.host.data import Dataset
+from deep3.host.records.events import Event, WorkerLost
+from deep3.host.records.history import History
+
+from .begin import Run, begin, make_schedule, open_run_workers
+from .checkpoint import Checkpoint
+from .coordinator import Coordinator
+from .settings import TrainSettings
+from .state import RunState
+
+__all__ = ["InMemory", "train_in_memory"]
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """What a training run in memory leaves.
+
+    Attributes
+    ----------
+    checkpoint
+        The network with the best validation.
+    validation_accuracy
+        Its share, 0 to 1, of the validation samples.
+    updates
+        Of the whole run.
+    clipped
+        Validation and test values that left Q3.12 and were saturated.
+    lost
+        By the name of a worker that was lost, why.
+    """
+
+    checkpoint: Checkpoint
+    validation_accuracy: float
+    updates: int
+    clipped: int
+    lost: dict[str, str]
+
+
+def train_in_memory(dataset: Dataset, settings: TrainSettings) -> InMemory:
+    """Train on the training samples of a data set; the test samples, of which there may be none, are not looked at.
+
+    A worker that is lost is warned of (RuntimeWarning); the others go on. ``settings.data``, ``labels``, ``reference``
+    and ``runs`` have no effect.
+
+    Raises
+    ------
+    Deep3Error, OSError
+        For anything that the user must put right.
+    """
+    run = begin(settings, dataset)
+    best = _Best(run)
+    data = replace(run.prepared.training, test_inputs=None, test_labels=None)
+    with ExitStack() as stack:
+        workers = open_run_workers(run, stack, settings.take_over)
+        assignments = [worker.assignment for worker in workers]
+        state = RunState.begin(run.network, assignments, settings.seed)
+        Coordinator(state, data, workers, make_schedule(settings, run.samples, assignments), best).run()
+    history = best.history
+    assert best.checkpoint is not None
+    assert history.best is not None  # Every run begins with an evaluation.
+    lost = {name: part.lost for name, part in history.contributions.items() if part.lost is not None}
+    return InMemory(
+        best.checkpoint, history.best.validation_accuracy, history.iteration, run.prepared.clipped, lost
+    )
+
+
+class _Best:
+    """Keeps the best network of a run (see `host.training.coordinator.Observer`)."""
+
+    def __init__(self, run: Run) -> None:
+        self.history = History()
+        self.checkpoint: Checkpoint | None = None
+        self._run = run
+
+    def __call__(self, event: Event) -> None:
+        best = self.history.best
+        self.history.add(event)
+        if self.history.best is not best:
+            self.checkpoint = self._run.checkpoint(self._run.network.copy(), event.iteration)
+        if isinstance(event, WorkerLost):
+            warnings.warn(f"worker {event.worker} is lost: {event.error}", RuntimeWarning, stacklevel=2)
