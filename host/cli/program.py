@@ -2,10 +2,9 @@
 
 import argparse
 import sys
-from pathlib import Path
 
-from deep3.cost_model.boards import board_names, load_board
-from deep3.flow.program import ProgramBoardError, program_board
+from deep3.cost_model.boards import board_names
+from deep3.flow.by_name import program
 
 from .command import Command, Report
 
@@ -21,14 +20,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> Report:
-    board = load_board(arguments.board)
-    bitstream = Path(arguments.bitstream or Path("bitstreams") / board.key / "deep3.bit")
-    if not bitstream.exists():
-        raise ProgramBoardError(f"there is no bitstream {bitstream}; deep3 build --board {board.key} makes one")
-    command = program_board(
-        board, bitstream, flash=arguments.flash, announce=lambda text: print(f"deep3: {text}", file=sys.stderr)
+    return program(
+        arguments.board,
+        arguments.bitstream,
+        flash=arguments.flash,
+        announce=lambda text: print(f"deep3: {text}", file=sys.stderr),
     )
-    return {"board": board.key, "bitstream": str(bitstream), "command": command}
 
 
 def _describe(report: Report) -> str:

@@ -8,22 +8,16 @@ from dataclasses import dataclass
 
 from deep3.compiler.lowering import quantise_rate
 from deep3.compiler.network.network import Network
-from deep3.hdl.contract.address import parse_endpoint
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.protocol import UART_BAUD, UDP_PORT
-from deep3.host.board.board import Board
+from deep3.host.board.by_address import open_board
 from deep3.host.global_network.global_network import learning_rate
-from deep3.host.link.possession import HeldSession
-from deep3.host.link.serial import MAX_BAUD, MIN_BAUD, SerialTransport
-from deep3.host.link.udp import UdpTransport
+from deep3.host.link.serial import MAX_BAUD, MIN_BAUD
 from deep3.sim.board.errors import BoardBuildError
-from deep3.sim.golden.engine.engine import Engine
-from deep3.sim.golden.port import GoldenPort
 
 from .base import Backend, BackendError, WorkerUsageError
 from .engine import FpgaBackend
 from .engine_choice import choose_engine
-from .pytorch import PytorchBackend, use_threads
 from .threads import worker_threads
 
 __all__ = ["WorkerSpec", "check_rate", "engine_of", "open_workers", "parse_workers"]
@@ -178,6 +172,9 @@ def open_workers(
     BackendError, LinkError
         When one cannot start, or the network does not fit it.
     """
+    # PyTorch takes seconds to import; naming workers and driving boards do without it.
+    from .pytorch import use_threads
+
     use_threads(worker_threads(batch * topology.training_multiply_adds, len(specs)))
     backends: list[Backend] = []
     for spec in specs:
@@ -191,25 +188,11 @@ def _open(
     spec: WorkerSpec, topology: Network, config: EngineConfig, batch: int, stack: ExitStack, take_over: bool
 ) -> Backend:
     if spec.kind in ("cpu", "cuda"):
+        from .pytorch import PytorchBackend
+
         return PytorchBackend(topology, spec.kind)
-    return FpgaBackend(_open_board(spec, config, stack, take_over), topology, batch)
-
-
-def _open_board(spec: WorkerSpec, config: EngineConfig, stack: ExitStack, take_over: bool) -> Board:
-    if spec.kind == "golden":
-        return Board(GoldenPort(Engine(config)), config)
-    if spec.kind == "board":
-        transport = UdpTransport(*parse_endpoint(spec.address))
-        return Board(HeldSession(transport, config.digest, take_over=take_over), config)
-    if spec.kind == "serial":
-        line = SerialTransport(spec.address, spec.baud)
-        return Board(HeldSession(line, config.digest, take_over=take_over), config)
-    # The gateware and its compiler are slow to import, and no other worker needs them.
-    from deep3.host.board.virtual import VirtualBoard
-
     try:
-        virtual = VirtualBoard(config)
+        board = open_board(spec.kind, spec.address, config, stack, spec.baud, take_over)
     except BoardBuildError as error:
         raise BackendError(str(error)) from None
-    stack.callback(virtual.close)
-    return virtual.connect()
+    return FpgaBackend(board, topology, batch)
