@@ -59,7 +59,7 @@ def test_classes_are_those_of_the_largest_outputs(board: Board) -> None:
         ([["a"]], [0], 0.1, "samples must be numbers, samples x features"),
         (X, Y + 100, 0.1, "labels must be between 0 and "),
         (X, Y / 2, 0.1, "labels must be integers of shape "),
-        (X, Y, -1.0, "learning rate "),
+        (X, Y, -1.0, "learning_rate must be between "),
     ],
 )
 def test_what_cannot_be_trained(board: Board, x: object, y: object, rate: float, message: str) -> None:
