@@ -115,7 +115,7 @@ def read_memory(name: str, x: ArrayLike, y: ArrayLike | None) -> Table:
         try:
             values = values.astype(np.float64)
         except (TypeError, ValueError):
-            raise DataError(f"{name}: X must hold real numbers; encode text as numbers") from None
+            raise DataError(f"{name}: X must hold real numbers; encode text, fill in what is missing") from None
     if y is not None:
         labels = read_labels(f"{name}: y", np.asarray(y))
     return Table(name, numbers(f"{name}: X", values), labels)

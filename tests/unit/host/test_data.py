@@ -229,7 +229,7 @@ def test_arrays_lists_and_frames_in_memory() -> None:
     assert table.labels.names == ("a", "b")
     # What a frame of columns of several types becomes.
     assert read_memory("own", np.array([[1, 2.5], [True, "4"]], object), None).x.tolist() == [[1, 2.5], [1, 4]]
-    with pytest.raises(DataError, match=r"^own: X must hold real numbers; encode text as numbers$"):
+    with pytest.raises(DataError, match=r"^own: X must hold real numbers; encode text, fill in what is missing$"):
         read_memory("own", np.array([[1, "x"]], object), None)
 
 

@@ -61,7 +61,7 @@ class Frame:
 def test_frames_become_arrays() -> None:
     frame = Frame({name: X[:, column].tolist() for column, name in enumerate("abcd")})
     assert deep3.train(frame, KINDS, **QUICK).accuracy == deep3.train(X, KINDS, **QUICK).accuracy
-    with pytest.raises(Deep3Error, match=r"^arrays: X must hold real numbers; encode text as numbers$"):
+    with pytest.raises(Deep3Error, match=r"^arrays: X must hold real numbers; encode text, fill in what is missing$"):
         deep3.train(Frame({"a": X[:, 0].tolist(), "kind": KINDS.tolist()}), Y)
 
 
