@@ -117,3 +117,24 @@ def test_the_command(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     ]  # fmt: skip
     assert main(["predict", run, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["confusion"] is None
+
+
+def test_classes_are_written_whole_or_not_at_all(
+    run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["predict", run, "-o", "-"]) == 1
+    assert capsys.readouterr().err == "deep3: output must be a file, not '-'; /dev/stdout is the screen\n"
+    assert main(["predict", run, "-o", "/dev/full"]) == 1
+    assert capsys.readouterr().err == "deep3: /dev/full: No space left on device\n"
+    assert main(["predict", run, "-o", "nosuch/classes"]) == 1
+    assert capsys.readouterr().err == "deep3: nosuch/classes: No such file or directory\n"
+    (tmp_path / "classes").write_text("before")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    assert main(["predict", run, "-o", "classes"]) == 1
+    assert capsys.readouterr().err == "deep3: classes: No space left on device\n"
+    assert (tmp_path / "classes").read_text() == "before"
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["classes", "own.npz", "run"]
