@@ -15,7 +15,9 @@ from .build_request import BuildRequest, with_sync_hz
 from .program import ProgramBoardError, program_board
 from .synthesis import ROUTERS
 
-__all__ = ["build", "program"]
+__all__ = ["LINKS", "build", "program"]
+
+LINKS = ("ethernet", "uart")
 
 
 def _silent(text: str) -> None:
@@ -81,6 +83,9 @@ def build(
     from .build import build_board
 
     described = load_board(board)
+    for name, value, known in (("link", link, LINKS), ("router", router, ROUTERS)):
+        if value not in known:
+            raise UsageError(f"{name} must be one of {', '.join(known)}, not {value!r}")
     if not 1 <= seeds <= 100:
         raise UsageError(f"seeds must be between 1 and 100, not {seeds}")
     if sync_mhz is not None:

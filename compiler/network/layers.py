@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass
 
+from deep3.errors import Deep3Error
 from deep3.hdl.contract.program import Function
 
-__all__ = ["MAX_SIZE", "Dense", "Layer", "Shape"]
+__all__ = ["MAX_SIZE", "Dense", "Layer", "LayerError", "Shape"]
 
 MAX_SIZE = 4093
 """Widest layer and largest batch: 11-bit tile counts at two lanes a tile, one lane left for the bias."""
 
 Shape = tuple[int, ...]
 """Of one sample: ``(features,)``."""
+
+
+class LayerError(Deep3Error, ValueError):
+    """Layers that cannot be, or do not follow each other."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Dense:
 
     Raises
     ------
-    ValueError
+    LayerError
         For a value of the wrong kind or out of range.
     """
 
@@ -35,20 +40,20 @@ class Dense:
 
     def __post_init__(self) -> None:
         if type(self.units) is not int or not 1 <= self.units <= MAX_SIZE:
-            raise ValueError(f"every size must be an integer between 1 and {MAX_SIZE}, not {self.units!r}")
+            raise LayerError(f"every size must be an integer between 1 and {MAX_SIZE}, not {self.units!r}")
         if not isinstance(self.function, Function):
-            raise ValueError(f"every function must be a Function, not {self.function!r}")
+            raise LayerError(f"every function must be a Function, not {self.function!r}")
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape of a sample behind the layer.
 
         Raises
         ------
-        ValueError
+        LayerError
             When ``shape`` is not that of a vector.
         """
         if len(shape) != 1:
-            raise ValueError(f"a dense layer takes a vector, not samples of the shape {shape!r}")
+            raise LayerError(f"a dense layer takes a vector, not samples of the shape {shape!r}")
         return (self.units,)
 
     def weight_shape(self, shape: Shape) -> tuple[int, int]:

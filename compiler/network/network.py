@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from deep3.hdl.contract.program import Function, Loss
 
-from .layers import MAX_SIZE, Dense, Layer, Shape
+from .layers import MAX_SIZE, Dense, Layer, LayerError, Shape
 
 __all__ = ["Network", "training_multiply_adds"]
 
@@ -25,7 +25,7 @@ class Network:
 
     Raises
     ------
-    ValueError
+    LayerError
         For a value of the wrong kind or out of range, or a layer that cannot take what the one before it gives.
     """
 
@@ -35,18 +35,18 @@ class Network:
 
     def __post_init__(self) -> None:
         if not isinstance(self.input_shape, tuple) or not self.input_shape:
-            raise ValueError(f"input_shape must be a tuple of sizes, not {self.input_shape!r}")
+            raise LayerError(f"input_shape must be a tuple of sizes, not {self.input_shape!r}")
         for size in self.input_shape:
             if type(size) is not int or not 1 <= size <= MAX_SIZE:
-                raise ValueError(f"every size must be an integer between 1 and {MAX_SIZE}, not {size!r}")
+                raise LayerError(f"every size must be an integer between 1 and {MAX_SIZE}, not {size!r}")
         if not isinstance(self.layers, tuple) or not self.layers:
-            raise ValueError(f"layers must be a tuple of one or more layers, not {self.layers!r}")
+            raise LayerError(f"layers must be a tuple of one or more layers, not {self.layers!r}")
         if self.classes < 2:
-            raise ValueError(f"the last of sizes (classes) must be 2 or more, not {self.classes!r}")
+            raise LayerError(f"the last of sizes (classes) must be 2 or more, not {self.classes!r}")
         if self.layers[-1].function is not Function.IDENTITY:
-            raise ValueError(f"the last of functions must be IDENTITY, not {self.layers[-1].function.name}")
+            raise LayerError(f"the last of functions must be IDENTITY, not {self.layers[-1].function.name}")
         if self.loss not in (Loss.SOFTMAX, Loss.MSE):
-            raise ValueError(f"loss must be SOFTMAX or MSE, not {self.loss!r}")
+            raise LayerError(f"loss must be SOFTMAX or MSE, not {self.loss!r}")
 
     @classmethod
     def dense(cls, sizes: tuple[int, ...], functions: tuple[Function, ...], loss: Loss = Loss.SOFTMAX) -> "Network":
@@ -61,13 +61,13 @@ class Network:
 
         Raises
         ------
-        ValueError
+        LayerError
             As the class, and when the two do not go together.
         """
         if not isinstance(sizes, tuple) or len(sizes) < 2:
-            raise ValueError(f"sizes must be a tuple of two or more layer sizes, not {sizes!r}")
+            raise LayerError(f"sizes must be a tuple of two or more layer sizes, not {sizes!r}")
         if not isinstance(functions, tuple) or len(functions) != len(sizes) - 1:
-            raise ValueError(f"functions must be a tuple of {len(sizes) - 1}, one a layer, not {functions!r}")
+            raise LayerError(f"functions must be a tuple of {len(sizes) - 1}, one a layer, not {functions!r}")
         layers = tuple(Dense(units, function) for units, function in zip(sizes[1:], functions, strict=True))
         return cls(sizes[:1], layers, loss)
 

@@ -6,7 +6,7 @@ import time
 
 from deep3.errors import UsageError
 from deep3.files import STANDARD_OUTPUT
-from deep3.flow.by_name import build
+from deep3.flow.by_name import LINKS, build
 from deep3.flow.synthesis import ROUTERS
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.protocol import UDP_PORT
@@ -24,7 +24,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--board", required=True, metavar="B", help=BOARD_HELP)
     parser.add_argument("--config", metavar="FILE", help="engine (TOML; default: the one in the board's description)")
     parser.add_argument(
-        "--link", choices=["ethernet", "uart"], default="ethernet", help="the port that packets take (default ethernet)"
+        "--link", choices=LINKS, default="ethernet", help="the port that packets take (default ethernet)"
     )
     parser.add_argument("--ip", default=DEFAULT_IP, metavar="A", help=f"address of the board (default {DEFAULT_IP})")
     parser.add_argument("--port", type=int, default=UDP_PORT, metavar="N", help=f"its UDP port (default {UDP_PORT})")

@@ -15,9 +15,12 @@ __all__ = ["file_digest", "read_memory", "read_npy", "read_npz", "read_npz_table
 
 Arrays = dict[str, NDArray[np.generic]]
 
+CHUNK_BYTES = 1 << 20
 PAIRS = (("X", "y"), ("x", "y"), ("data", "target"))
 """Names of samples and labels."""
 SPLIT_NAMES = (("X_train", "y_train", "X_test", "y_test"), ("x_train", "y_train", "x_test", "y_test"))
+LABELS_BESIDE = {**dict(PAIRS), "X_test": "y_test", "x_test": "y_test"}
+"""Files of samples, and of their labels."""
 ROWS = ("train_idx", "test_idx")
 KNOWN = {*sum(PAIRS + SPLIT_NAMES, ()), *ROWS, "scale"}
 
@@ -83,7 +86,7 @@ def read_npz_table(path: Path, labels: str | None = None) -> Table:
 
 def read_npy(path: Path, labels: str | None = None) -> Table:
     """A table from a ``.npy`` file of samples; the labels lie in the file ``labels``, or beside it under the name that
-    `PAIRS` gives: ``y.npy`` beside ``X.npy``. ``X_train.npy`` needs the other three of `SPLIT_NAMES`.
+    `LABELS_BESIDE` gives: ``y.npy`` beside ``X.npy``. ``X_train.npy`` needs the other three of `SPLIT_NAMES`.
 
     Raises
     ------
@@ -93,9 +96,10 @@ def read_npy(path: Path, labels: str | None = None) -> Table:
     if labels is None and (names := next((names for names in SPLIT_NAMES if names[0] == path.stem), None)):
         files = [path.with_name(f"{name}.npy") for name in names]
         return _four(path, dict(zip(names, map(_load_npy, files), strict=True)), names, *files)
-    y_path = path.with_name(f"{dict(PAIRS).get(path.stem, 'y')}.npy") if labels is None else Path(labels)
     x = numbers(str(path), _load_npy(path))
-    if labels is None and not (path.stem in dict(PAIRS) and y_path.exists()):
+    beside = LABELS_BESIDE.get(path.stem)
+    y_path = Path(labels) if labels else path.with_name(f"{beside}.npy")
+    if labels is None and not (beside and y_path.exists()):
         return Table(str(path), x, None, None, file_digest(path))
     y = read_labels(str(y_path), _load_npy(y_path))
     return Table(str(path), x, y, None, file_digest(path, y_path))
@@ -125,7 +129,9 @@ def file_digest(*paths: Path) -> str:
     """SHA-256 of files one after the other, hexadecimal."""
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(path.read_bytes())
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                digest.update(chunk)
     return digest.hexdigest()
 
 

@@ -4,6 +4,7 @@ import doctest
 import inspect
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,33 @@ def test_a_package_that_is_not_installed_is_named_with_its_extra(monkeypatch: py
     monkeypatch.delitem(vars(deep3), "Classifier", raising=False)
     with pytest.raises(MissingExtra, match=r"^deep3\.Classifier needs sklearn: pip install deep3\[train\]$"):
         deep3.Classifier  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: deep3.Network.uniform((64,)),
+        lambda: deep3.Network.uniform((64, 0, 10)),
+        lambda: deep3.EngineConfig(rows=0),
+        lambda: deep3.load_board("nosuch"),
+        lambda: deep3.load("nosuch"),
+        lambda: deep3.size("ecpix5-85f", ()),
+        lambda: deep3.size("nosuch", (617, 200, 26)),
+        lambda: deep3.train("nosuch"),
+        lambda: deep3.train([[1.0]], [0]),
+        lambda: deep3.Board("127.0.0.1:99999"),
+        lambda: deep3.build("ecpix5-85f", link="usb"),
+        lambda: deep3.build("ecpix5-85f", ip="here"),
+        lambda: deep3.build("ecpix5-85f", sync_mhz=1),
+        lambda: deep3.program("nosuch"),
+    ],
+)
+def test_what_a_caller_can_put_right_is_one_error_of_one_line(
+    call: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(deep3.Deep3Error) as caught:
+        call()
+    assert str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
