@@ -21,6 +21,8 @@ from deep3.host.projection.dictionary import Projection
 __all__ = ["Checkpoint", "CheckpointError"]
 
 VERSION = 2
+MOST_EXPONENT = 1000
+"""Of a scale: beyond, no single-precision number is left."""
 
 
 class CheckpointError(Deep3Error):
@@ -112,27 +114,45 @@ class Checkpoint:
 
     @classmethod
     def _from_arrays(cls, arrays: "dict[str, NDArray[np.generic]]") -> "Checkpoint":
-        functions = tuple(Function(int(value)) for value in arrays["functions"])
-        sizes = tuple(int(size) for size in arrays["sizes"])
-        topology = Network.dense(sizes, functions, Loss(int(arrays["loss"])))
-        weights = [arrays[f"weights_{layer}"].astype(np.float64) for layer in range(len(topology.layers))]
-        for matrix, shape in zip(weights, pairwise(sizes), strict=True):
-            if matrix.shape != (shape[1], shape[0] + 1) or not np.isfinite(matrix).all():
-                raise CheckpointError(f"weights must be {shape[1]} x {shape[0] + 1} finite numbers")
+        functions = tuple(Function(int(value)) for value in _numbers(arrays, "functions"))
+        sizes = tuple(int(size) for size in _numbers(arrays, "sizes"))
+        topology = Network.dense(sizes, functions, Loss(int(_numbers(arrays, "loss"))))
+        weights = [
+            _numbers(arrays, f"weights_{layer}", (outputs, inputs + 1)).astype(np.float64)
+            for layer, (inputs, outputs) in enumerate(pairwise(sizes))
+        ]
         class_names = tuple(map(str, arrays["class_names"].tolist()))
         if len(class_names) != sizes[-1]:
-            raise CheckpointError(f"class names must be {sizes[-1]} like the outputs, not {len(class_names)}")
-        for name in ("projection_mean", "projection_offset", "projection_exponents", "projection_basis"):
-            values = arrays.get(name, np.zeros(1))
-            if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
-                raise CheckpointError(f"{name} must hold finite numbers")
-        basis = arrays.get("projection_basis")
-        projection = Projection(
-            arrays["projection_mean"].astype(np.float32),
-            None if basis is None else basis.astype(np.float32),
-            arrays["projection_offset"].astype(np.float32),
-            arrays["projection_exponents"].astype(np.int64),
-        )
-        network = GlobalNetwork(topology, float(arrays["ratio"]), weights)
+            raise CheckpointError(f"class_names must be {sizes[-1]} like the outputs, not {len(class_names)}")
+        network = GlobalNetwork(topology, float(_numbers(arrays, "ratio")), weights)
         source, labels, digest = map(str, arrays["data"].tolist())
-        return cls(network, projection, class_names, Origin(source, labels, digest), int(arrays["iteration"]))
+        origin = Origin(source, labels, digest)
+        return cls(network, _projection(arrays, sizes[0]), class_names, origin, int(_numbers(arrays, "iteration")))
+
+
+def _projection(arrays: "dict[str, NDArray[np.generic]]", outputs: int) -> Projection:
+    mean = _numbers(arrays, "projection_mean").astype(np.float32)
+    if mean.ndim != 1 or ("projection_basis" not in arrays and len(mean) != outputs):
+        raise CheckpointError(f"projection_mean must be {outputs} numbers, not of the shape {mean.shape}")
+    basis = None
+    if "projection_basis" in arrays:
+        basis = _numbers(arrays, "projection_basis", (len(mean), outputs)).astype(np.float32)
+    exponents = _numbers(arrays, "projection_exponents", (outputs,))
+    if np.abs(exponents.astype(np.float64)).max() > MOST_EXPONENT:
+        raise CheckpointError(f"projection_exponents must be between -{MOST_EXPONENT} and {MOST_EXPONENT}")
+    offset = _numbers(arrays, "projection_offset", (outputs,)).astype(np.float32)
+    return Projection(mean, basis, offset, exponents.astype(np.int64))
+
+
+def _numbers(
+    arrays: "dict[str, NDArray[np.generic]]", name: str, shape: tuple[int, ...] | None = None
+) -> "NDArray[np.generic]":
+    """An array of finite real numbers."""
+    if name not in arrays:
+        raise CheckpointError(f"{name} is missing")
+    values = arrays[name]
+    if values.dtype.kind not in "biuf" or not np.isfinite(values).all():
+        raise CheckpointError(f"{name} must hold finite numbers")
+    if shape is not None and values.shape != shape:
+        raise CheckpointError(f"{name} must have the shape {shape}, not {values.shape}")
+    return values

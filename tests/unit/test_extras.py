@@ -106,10 +106,10 @@ def test_the_remedy() -> None:
 
 
 def test_a_module_of_no_extra_is_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(_: object) -> None:
+    def run(*_: object, **__: object) -> None:
         raise ModuleNotFoundError("No module named 'deep3.nowhere'", name="deep3.nowhere")
 
-    monkeypatch.setattr(program, "load_board", run)
+    monkeypatch.setattr(program, "program", run)
     with pytest.raises(ModuleNotFoundError, match="nowhere"):
         main(["program", "--board", "genesys2"])
 

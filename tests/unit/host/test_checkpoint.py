@@ -60,7 +60,7 @@ def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
     [
         ({"X": [1]}, "not a checkpoint of deep3"),
         ({"version": 99}, "version must be 2, not 99; train again"),
-        ({"version": 2}, "damaged checkpoint: 'functions'"),
+        ({"version": 2}, "damaged checkpoint: functions is missing"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, arrays: dict[str, object], message: str) -> None:
@@ -74,9 +74,14 @@ def test_other_files_are_refused(tmp_path: Path, arrays: dict[str, object], mess
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("weights_0", np.zeros((8, 3)), "weights must be 8 x {inputs} finite numbers"),
-        ("weights_1", np.full((3, 9), np.nan), "weights must be 3 x 9 finite numbers"),
-        ("class_names", np.array(["a", "b"]), "class names must be 3 like the outputs, not 2"),
+        ("weights_0", np.zeros((8, 3)), "weights_0 must have the shape (8, {inputs}), not (8, 3)"),
+        ("weights_1", np.full((3, 9), np.nan), "weights_1 must hold finite numbers"),
+        ("weights_1", np.full((3, 9), "a"), "weights_1 must hold finite numbers"),
+        ("class_names", np.array(["a", "b"]), "class_names must be 3 like the outputs, not 2"),
+        ("projection_mean", np.zeros((2, 2)), "projection_mean must be {outputs} numbers, not of the shape (2, 2)"),
+        ("projection_basis", np.zeros((7, 1)), "projection_basis must have the shape (7, {outputs}), not (7, 1)"),
+        ("projection_offset", np.zeros(99), "projection_offset must have the shape ({outputs},), not (99,)"),
+        ("projection_offset", np.full(2, np.inf), "projection_offset must hold finite numbers"),
     ],
 )
 def test_damaged_networks_are_refused(tmp_path: Path, key: str, value: np.ndarray, message: str) -> None:
@@ -87,5 +92,6 @@ def test_damaged_networks_are_refused(tmp_path: Path, key: str, value: np.ndarra
     np.savez(path, **{**arrays, key: value})  # type: ignore[arg-type]
     with pytest.raises(CheckpointError) as caught:
         Checkpoint.load(path)
-    expected = message.format(inputs=saved.projection.outputs + 1)
+    outputs = saved.projection.outputs
+    expected = message.format(inputs=outputs + 1, outputs=outputs)
     assert str(caught.value) == f"{path}: damaged checkpoint: {expected}"
