@@ -93,7 +93,7 @@ def choose_tool(name: str) -> Choice:
 def _choose(name: str, named: str, path: str) -> Choice:
     tool = _TOOLS[name]
     if named:
-        found = shutil.which(named if os.sep in named else packaged_tool(named), path=path)
+        found = shutil.which(packaged_tool(named), path=path)
         if found is None:
             raise ToolError(f"{named}, which {tool.variable} names, is not installed; unset it, or name another")
         return Choice(found, f"{tool.variable} names it")

