@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .equivalents import EQUIVALENTS
+from .equivalents import is_equivalent
 from .modules import MODULES, ROOT
 from .mutations import Mutation, Place, draw, mutate
 from .report import EQUIVALENT, Tried, kill_rate, print_report, write_report
@@ -65,7 +65,7 @@ def _trials(modules: list[str], seed: int, end_s: float) -> Iterator[Tried]:
             if mutation is None:
                 continue
             bar.update()
-            if _is_equivalent(mutation):
+            if is_equivalent(mutation):
                 yield mutation, EQUIVALENT
                 continue
             tests = MODULES[mutation.module]
@@ -92,14 +92,6 @@ def _sample(modules: list[str], tree: Path, seed: int) -> Iterator[Place]:
                 rng.shuffle(left[module])
             taken, left[module] = left[module][:PLACES_A_ROUND], left[module][PLACES_A_ROUND:]
             yield from taken
-
-
-def _is_equivalent(mutation: Mutation) -> bool:
-    return any(
-        (one.module, one.before) == (mutation.module, mutation.before)
-        and (not one.after or mutation.after in one.after)
-        for one in EQUIVALENTS
-    )
 
 
 if __name__ == "__main__":

@@ -70,6 +70,15 @@ def test_a_bad_description_is_one_line(old: str, new: str, message: str) -> None
     assert str(caught.value) == message
 
 
+def test_a_board_has_a_link() -> None:
+    ethernet = TEXT[TEXT.index("[ethernet]") : TEXT.index("[uart]")]
+    uart = TEXT[TEXT.index("[uart]") : TEXT.index("[leds]")]
+    assert parse_board(TEXT.replace(ethernet, ""), Path("b"), "b").ethernet is None
+    assert parse_board(TEXT.replace(uart, ""), Path("b"), "b").uart is None
+    with pytest.raises(BoardDescriptionError, match=r"^b: a board needs \[ethernet\] or \[uart\]$"):
+        parse_board(TEXT.replace(ethernet, "").replace(uart, ""), Path("b"), "b")
+
+
 def test_power_is_read() -> None:
     board = parse_board(TEXT + "\n[power]\nidle_watts = 1.5\n[power.joules]\nmultiply = 1e-11\n", Path("b"), "b")
     assert board.power is not None
