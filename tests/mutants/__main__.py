@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from .equivalents import is_equivalent
 from .modules import MODULES, ROOT
-from .mutations import Mutation, Place, draw, mutate
+from .mutations import Place, draw, mutate
 from .report import EQUIVALENT, Tried, kill_rate, print_report, write_report
 from .trial import Outcome, copy_tree, load_libraries, mutated, run_tests
 
