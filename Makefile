@@ -7,7 +7,7 @@ ROOMS := hdl compiler cost_model flow sim host
 FUZZ_SECONDS ?= 3600
 MUTANT_SECONDS ?= 600
 MUTANT_SEED ?= 1
-MUTANT_FLOOR := 0.8
+MUTANT_FLOOR := 0.7
 
 .PHONY: demo test verify fuzz mutants lint setup clean
 

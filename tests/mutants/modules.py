@@ -58,7 +58,9 @@ _TESTS = {
     "host/projection/dictionary.py": ("host/test_projection.py",),
     "host/training/checkpoint.py": ("host/test_checkpoint.py",),
     "host/training/coordinator.py": _COORDINATOR,
-    "host/training/worker_threads.py": _COORDINATOR,
+    "host/training/settings.py": ("host/test_settings.py",),
+    "host/training/state.py": ("host/test_run_state.py",),
+    "host/workers/assignment.py": ("host/test_run_state.py", *_COORDINATOR),
     "host/workers/engine.py": ("host/test_backends.py",),
     "host/workers/pytorch.py": ("host/test_backends.py",),
 }

@@ -76,14 +76,15 @@ def training_set() -> TrainingSet:
 
 
 def train(
-    workers: int = 1, ratio: float = 1.0, iterations: int = 12, threshold: float = 0.0, deterministic: bool = True
+    workers: int = 1, ratio: float = 1.0, iterations: int = 12, threshold: float = 0.0, deterministic: bool = True,
+    evaluate_every: int = 1,
 ) -> tuple[GlobalNetwork, list[Marker], Log]:
     """The network after a run, its workers, and what was observed."""
     network, log = numbered_network(ratio), Log()
     markers = [Marker() for _ in range(workers)]
     schedule = Schedule(
-        samples=iterations * 12, iterations=iterations, rate=0.2, error_threshold=threshold, evaluate_every=1,
-        deterministic=deterministic,
+        samples=iterations * 12, iterations=iterations, rate=0.2, error_threshold=threshold,
+        evaluate_every=evaluate_every, deterministic=deterministic,
     )  # fmt: skip
     shares = equal_assignments(network.topology, ratio, SAMPLES, batch=6, n_push=2, workers=workers)
     team = [Worker(str(number), markers[number], shares[number]) for number in range(workers)]
@@ -125,6 +126,11 @@ def test_a_change_goes_to_the_weights_that_it_came_from(workers: int, ratio: flo
             expected[numbers - 1] += 1
     assert len(log.workers) == 12
     assert ((ended - started) / (MARK * started)).tolist() == expected.tolist()
+
+
+def test_the_network_is_evaluated_before_in_between_and_at_the_end() -> None:
+    assert train(iterations=10, evaluate_every=4)[2].evaluated_after == [0, 4, 8, 10]
+    assert train(iterations=8, evaluate_every=4)[2].evaluated_after == [0, 4, 8]
 
 
 def error_of(network: GlobalNetwork) -> float:
