@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.fixed_point import to_q3_12
 from deep3.host.global_network.global_network import GlobalNetwork, Weights
-from deep3.host.records.events import Evaluated, Event, Updated, WorkerLost
+from deep3.host.records.events import Evaluated, Event, Finished, Updated, WorkerLost
 from deep3.host.training.coordinator import Coordinator, Schedule, TrainingSet
 from deep3.host.training.state import RunState
 from deep3.host.workers.assignment import Worker, equal_assignments
@@ -25,11 +25,12 @@ LONGEST_RUN_S = 20
 
 
 class Log:
-    """An observer that notes whose updates were added and after how many the network was evaluated."""
+    """An observer that notes whose updates were added, after how many the network was evaluated, and why it ended."""
 
     def __init__(self) -> None:
         self.workers: list[int] = []
         self.evaluated_after: list[int] = []
+        self.reason = ""
 
     def __call__(self, event: Event) -> None:
         assert not isinstance(event, WorkerLost), event
@@ -37,6 +38,8 @@ class Log:
             self.workers.append(int(event.worker))
         elif isinstance(event, Evaluated):
             self.evaluated_after.append(event.iteration)
+        elif isinstance(event, Finished):
+            self.reason = event.reason
 
 
 class Marker:
@@ -142,5 +145,7 @@ def test_an_error_at_the_threshold_is_not_below_it() -> None:
     # The marks are too small to change a decision: the error stays what it is.
     error = error_of(numbered_network(1.0))
     assert 0 < error < 1
-    assert train(iterations=5, threshold=error)[2].evaluated_after == [0, 1, 2, 3, 4, 5]
-    assert train(iterations=5, threshold=float(np.nextafter(error, 1)))[2].evaluated_after == [0]
+    at = train(iterations=5, threshold=error)[2]
+    assert (at.evaluated_after, at.reason) == ([0, 1, 2, 3, 4, 5], "epochs")
+    below = train(iterations=5, threshold=float(np.nextafter(error, 1)))[2]
+    assert (below.evaluated_after, below.reason) == ([0], "error-threshold")
