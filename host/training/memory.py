@@ -60,7 +60,7 @@ def train_in_memory(dataset: Dataset, settings: TrainSettings) -> InMemory:
         workers = open_run_workers(run, stack, settings.take_over)
         assignments = [worker.assignment for worker in workers]
         state = RunState.begin(run.network, assignments, settings.seed)
-        Coordinator(state, data, workers, make_schedule(settings, run.samples, assignments), best).run()
+        Coordinator(state, data, workers, make_schedule(run.settings, run.samples, assignments), best).run()
     history = best.history
     assert best.checkpoint is not None
     assert history.best is not None  # Every run begins with an evaluation.

@@ -111,7 +111,7 @@ def train(
         "run": None,
         "data": dataset.name,
         "sizes": list(sizes),
-        "local_sizes": list(local_sizes(sizes, settings.ratio)),
+        "local_sizes": list(local_sizes(sizes, done.checkpoint.network.ratio)),
         "clipped_inputs": done.clipped,
         "joint": {
             "test_accuracy": accuracy,
@@ -126,7 +126,7 @@ def train(
 
 
 def make_settings(data: str, **options: Any) -> TrainSettings:
-    """Settings from keywords: lists are taken for tuples, one worker for a tuple of it.
+    """Settings from keywords: lists are taken for tuples, one worker for a tuple of it, paths for their text.
 
     Raises
     ------
@@ -142,7 +142,8 @@ def make_settings(data: str, **options: Any) -> TrainSettings:
         options["workers"] = (workers,)
     try:
         values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
+            name: tuple(value) if isinstance(value, list) else str(value) if isinstance(value, Path) else value
+            for name, value in options.items()
         }
         return TrainSettings(data, **values)
     except TypeError as error:

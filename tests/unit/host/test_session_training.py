@@ -40,6 +40,18 @@ def test_samples_for_the_test_are_taken_as_given() -> None:
     assert result.accuracy == result.model.score(X[1::2], KINDS[1::2])
 
 
+def test_a_run_begins_with_a_network_that_knows_the_classes(tmp_path: Path) -> None:
+    first = deep3.train(X, KINDS, **QUICK)
+    first.model.save(tmp_path / "first.npz")
+    again = deep3.train(X, KINDS, batch=8, epochs=0.01, start=tmp_path / "first.npz")
+    assert again.model.network.sizes == (4, 8, 3)
+    assert np.abs(again.model.weights[0] - first.model.weights[0]).max() < 0.2
+    with pytest.raises(Deep3Error) as caught:
+        deep3.train(X, Y, start=tmp_path / "first.npz")
+    reason = "its network tells other classes apart than arrays has: setosa, versicolor, virginica"
+    assert str(caught.value) == f"{tmp_path / 'first.npz'}: {reason}"
+
+
 def test_an_engine_is_given_as_a_value() -> None:
     small = deep3.EngineConfig(rows=4, columns=4)
     results = [deep3.train(X, Y, **QUICK, workers="golden:1", config=config) for config in (small, None)]
