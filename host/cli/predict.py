@@ -52,7 +52,7 @@ def _describe(report: Report) -> str:
         text += f": accuracy {100 * report['accuracy']:.2f} %"
     if report["clipped_inputs"]:
         text += f"; {report['clipped_inputs']} input values left Q3.12 and were saturated"
-    if report["output"] is not None:
+    if report["output"] not in (None, "-"):
         text += f"; classes in {report['output']}"
     lines = [text]
     if report["note"]:

@@ -2,10 +2,11 @@
 
 import csv
 from array import array
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .arrays import file_digest
 from .dataset import DataError
@@ -14,7 +15,8 @@ from .table import Table, numbers
 
 __all__ = ["read_csv"]
 
-DELIMITERS = ",;\t"
+DELIMITERS = ";\t,"
+"""Of equally many the first: beside semicolons, commas are decimal points."""
 
 
 def read_csv(path: Path, labels: str | None = None, features: int | None = None) -> Table:
@@ -34,47 +36,59 @@ def read_csv(path: Path, labels: str | None = None, features: int | None = None)
     DataError
         For a file that cannot be read, lines of different lengths, and cells that are no numbers.
     """
-    lines = _lines(path)
-    width = len(lines[0][1])
-    label = None if labels is None and width == features else _column(path, lines[0][1], labels)
-    wanted = [column for column in range(width) if column != label]
+    rows = _rows(path)
+    _, first = next(rows)
+    label = None if labels is None and len(first) == features else _column(path, first, labels)
+    wanted = [column for column in range(len(first)) if column != label]
     if not wanted:
         raise DataError(f"{path}: there must be a column of samples beside that of the labels, but there is only one")
-    header = lines[0][1] if _is_header(lines, wanted, label) else None
-    if header is not None:
-        _check_header(path, header)
-        lines = lines[1:]
-    elif label is not None and labels is not None and not _is_integer(labels):
+    # Text where numbers should be is a line of names, unless it is all there is.
+    has_names = any(first[column].strip() and not _is_number(first[column]) for column in wanted)
+    values, texts = array("d"), []
+    for number, cells in chain([] if has_names else [(1, first)], rows):
+        values.extend(_numbers(path, number, cells, wanted, first if has_names else None))
+        texts.append("" if label is None else cells[label].strip())
+    if not texts:
+        _numbers(path, 1, first, wanted, None)
+    skipped = 0 if has_names or label is None else _skipped(first, wanted, texts)
+    if has_names or skipped:
+        _check_names(path, first)
+    elif labels is not None and not _is_integer(labels):
         raise DataError(f"{path}: the first line has no names, so that there is no column {labels!r}")
-    x = _numbers(path, lines, wanted, header)
-    y = None if label is None else text_labels(f"{path}: labels", [cells[label].strip() for _, cells in lines])
+    x = np.frombuffer(values, np.float64).reshape(len(texts), len(wanted))[skipped:]
+    y = None if label is None else text_labels(f"{path}: labels", texts[skipped:])
     return Table(str(path), numbers(f"{path}: X", x), y, None, file_digest(path))
 
 
-def _lines(path: Path) -> list[tuple[int, list[str]]]:
-    """Number and cells of every line that is not empty."""
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Number and cells of every line that is not empty; at least one."""
+    width = 0
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            delimiter = max(DELIMITERS, key=first.count)
+            line = file.readline()
+            delimiter = max(DELIMITERS, key=line.count)
             file.seek(0)
             reader = csv.reader(file, delimiter=delimiter, strict=True)
-            lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+            for cells in reader:
+                if not any(map(str.strip, cells)):
+                    continue
+                width = width or len(cells)
+                if len(cells) != width:
+                    raise DataError(
+                        f"{path}: line {reader.line_num} must have {width} columns like the first, not {len(cells)}"
+                    )
+                yield reader.line_num, cells
     except OSError as error:
         raise DataError(f"{path}: cannot read the file: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: must be text in UTF-8, but byte {error.start} is not") from None
     except csv.Error:
         raise DataError(
-            f"{path}: line {reader.line_num} is no row of a table: a quotation mark is not closed, or text follows one"
+            f"{path}: line {reader.line_num} is no row of a table: a quotation mark is not closed, text follows one, "
+            f"or a cell has more than {csv.field_size_limit()} characters"
         ) from None
-    if not lines:
+    if not width:
         raise DataError(f"{path}: the file is empty")
-    width = len(lines[0][1])
-    for number, cells in lines:
-        if len(cells) != width:
-            raise DataError(f"{path}: line {number} must have {width} columns like the first, not {len(cells)}")
-    return lines
 
 
 def _column(path: Path, first: list[str], labels: str | None) -> int:
@@ -92,43 +106,32 @@ def _column(path: Path, first: list[str], labels: str | None) -> int:
     raise DataError(f"{path}: there is no column {labels!r} for the labels among the {len(first)}: {shown}")
 
 
-def _is_header(lines: list[tuple[int, list[str]]], wanted: list[int], label: int | None) -> bool:
-    """Whether the first line holds names: text where all other lines have numbers, or counted columns."""
-    first, others = lines[0][1], lines[1:]
-    if not others:
-        return False
-    if any(first[column].strip() and not _is_number(first[column]) for column in wanted):
-        return True
-    if label is None:
-        return False
-    alone = all(cells[label] != first[label] for _, cells in others)
+def _skipped(first: list[str], wanted: list[int], texts: list[str]) -> int:
+    """1 where a first line of numbers holds names nevertheless: a word above labels that are numbers, or columns
+    that are counted, as pandas does, above a label that is no other's; else 0."""
+    above, *labels = texts
+    if not labels:
+        return 0
     counted = [first[column].strip() for column in wanted] == [str(number) for number in range(len(wanted))]
-    text_above_numbers = not _is_number(first[label]) and all(_is_number(cells[label]) for _, cells in others)
-    return text_above_numbers or (alone and counted)
+    is_word_above_numbers = not _is_number(above) and all(map(_is_number, labels))
+    return int(is_word_above_numbers or (counted and above not in labels))
 
 
-def _check_header(path: Path, header: list[str]) -> None:
-    for column, name in enumerate(header):
+def _check_names(path: Path, names: list[str]) -> None:
+    for column, name in enumerate(names):
         if not name.strip():
             raise DataError(
                 f"{path}: column {column} has no name in the first line; is it an index? (pandas: to_csv(index=False))"
             )
 
 
-def _numbers(
-    path: Path, lines: list[tuple[int, list[str]]], wanted: list[int], header: list[str] | None
-) -> NDArray[np.float64]:
-    values = array("d")
-    for number, cells in lines:
-        try:
-            values.extend([float(cells[column]) for column in wanted])
-        except ValueError:
-            wrong = next(column for column in wanted if not _is_number(cells[column]))
-            name = f" ({header[wrong].strip()})" if header else ""
-            raise DataError(
-                f"{path}: line {number}, column {wrong}{name} must be a number, not {cells[wrong]!r}"
-            ) from None
-    return np.frombuffer(values, np.float64).reshape(len(lines), len(wanted))
+def _numbers(path: Path, line: int, cells: list[str], wanted: list[int], names: list[str] | None) -> list[float]:
+    try:
+        return [float(cells[column]) for column in wanted]
+    except ValueError:
+        wrong = next(column for column in wanted if not _is_number(cells[column]))
+        name = f" ({names[wrong].strip()})" if names else ""
+        raise DataError(f"{path}: line {line}, column {wrong}{name} must be a number, not {cells[wrong]!r}") from None
 
 
 def _is_number(text: str) -> bool:

@@ -93,7 +93,7 @@ class Table:
 
     def _labels(self) -> Labels:
         if self.labels is None:
-            raise DataError(f"{self.name}: there are no labels to train with")
+            raise DataError(f"{self.name}: there are no labels to train with; --labels says where they are")
         return self.labels
 
 

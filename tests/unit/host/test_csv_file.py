@@ -60,6 +60,7 @@ def test_as_many_columns_as_features_are_no_labels(tmp_path: Path, text: str) ->
     [
         ("", None, "the file is empty"),
         ("\n\n", None, "the file is empty"),
+        ("a,b,c\n", None, "line 1, column 0 must be a number, not 'a'"),
         ("1\n2\n", None, "there must be a column of samples beside that of the labels, but there is only one"),
         ("1,2,3\n4,5\n", None, "line 2 must have 3 columns like the first, not 2"),
         ("a,b,c\n4,,6\n", None, "line 2, column 1 (b) must be a number, not ''"),
@@ -76,7 +77,9 @@ def test_as_many_columns_as_features_are_no_labels(tmp_path: Path, text: str) ->
         ("a,kind\n1,\n1,y\n", None, "labels must hold whole numbers or printable text, not '' (sample 0)"),
         ("a,kind\n1,.5\n1,2\n", None, "labels must hold whole numbers or text, not 0.5 (sample 0)"),
         (b"a,kind\n1,\xff\n", None, "must be text in UTF-8, but byte 9 is not"),
-        ('a,kind\n1,"x\n', None, "line 2 is no row of a table: a quotation mark is not closed, or text follows one"),
+        ('a,kind\n1,"x\n', None, "line 2 is no row of a table: a quotation mark is not closed, text follows one, "
+         "or a cell has more than 131072 characters"),
+        ("1,5;2,5;a\n2,5;3,5;b\n", None, "line 2, column 0 (1,5) must be a number, not '2,5'"),
     ],
 )  # fmt: skip
 def test_tables_that_are_refused(tmp_path: Path, text: str | bytes, labels: str | None, message: str) -> None:

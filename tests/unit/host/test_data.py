@@ -114,7 +114,7 @@ def test_an_unknown_name() -> None:
     ("arrays", "message"),
     [
         ({"a": [1]}, ": key 'X' (or 'data', or 'X_train') is missing; found: a"),
-        ({"X": [[1.0]]}, ": there are no labels to train with"),
+        ({"X": [[1.0]]}, ": there are no labels to train with; --labels says where they are"),
         ({"X": [[1.0], [2.0]], "y": [3, 3]}, "own: labels must be of 2 classes or more, but all are '3'"),
         ({"X": [[1.0], [2.0]], "y": [3, 4]}, ": no class has two samples, so that none is left for the test"),
         ({"X": [1.0], "y": [3]}, ": X must have the shape samples x features, not (1,)"),
@@ -188,7 +188,7 @@ def test_pairs_of_npy_files(tmp_path: Path) -> None:
     np.save(tmp_path / "kinds.npy", y[::-1])
     path = str(tmp_path / "X.npy")
     assert load_table(path).labels is None
-    assert refusal(path) == f"{path}: there are no labels to train with"
+    assert refusal(path) == f"{path}: there are no labels to train with; --labels says where they are"
     np.save(tmp_path / "y.npy", y)
     table, named = load_table(path), load_table(path, str(tmp_path / "kinds.npy"))
     assert (table.labels, named.labels) != (None, None)
