@@ -43,18 +43,19 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="workers",
         metavar="KIND",
         help="cpu:N, cuda:N, golden:N (bit-exact model of the engine), virtual:N (its RTL in simulation), "
-        "board:HOST[:PORT], or serial:PORT[:BAUD]; may be repeated (default cpu:1)",
+        "board:HOST[:PORT], or serial:PORT[:BAUD]; may be repeated (default cpu:1). A cpu worker computes with one "
+        "thread unless a batch is large; taskset, OMP_NUM_THREADS and MKL_NUM_THREADS limit it (docs/workers.md)",
     )
     parser.add_argument(
         "--config",
         metavar="FILE",
         help="engine of golden, virtual, board and serial workers, as TOML (default: one that fits; boards: 8x8)",
     )
-    _flag(parser, "take-over", "take boards that another host uses")
+    _flag(parser, "take-over", "take boards that another run uses, which are refused otherwise")
     parser.add_argument("--activation", choices=sorted(ACTIVATIONS), help="of the hidden layers (default tanh)")
     parser.add_argument("--loss", choices=sorted(LOSSES), help="of the output (default softmax)")
     _number(parser, "batch", int, "samples of a batch")
-    _number(parser, "n-push", int, "batches that a worker trains before it pushes its change of weights")
+    _number(parser, "n-push", int, "batches of a push: what a worker trains before it sends its change of weights")
     _number(parser, "ratio", float, "share of the hidden neurons that a worker takes")
     _number(parser, "epochs", float, "passes over the training samples, all workers together")
     _number(parser, "rate", float, "learning rate; it falls eightfold over the run, by halves")
@@ -64,9 +65,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     _number(parser, "error-threshold", float, "end early below this validation error, 0 to 1")
     _number(parser, "validation-share", float, "share of the training samples to validate on")
     _number(parser, "seed", int, "of everything random")
-    _flag(parser, "deterministic", "take updates in turns: repeats bit for bit")
+    _flag(parser, "deterministic", "take updates in turns: repeats bit for bit, faster workers wait")
     _flag(parser, "reference", "train the same network in float32 PyTorch too")
-    parser.add_argument("--runs", metavar="FOLDER", help="where the run's folder is made (default runs)")
+    parser.add_argument(
+        "--runs",
+        metavar="FOLDER",
+        help="where the run's folder is made, with settings, records, plot, checkpoint and state (default runs)",
+    )
     parser.add_argument(
         "--from", dest="start", metavar="CHECKPOINT", help="begin with the network and projection of a checkpoint"
     )
