@@ -2,6 +2,7 @@
 
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,14 @@ from deep3.host.training.interruption import Terminated, raise_on_sigterm
 from deep3.host.training.state import VERSION, RunState, StateError
 from deep3.host.workers.assignment import Assignment, Worker, equal_assignments
 from deep3.host.workers.pytorch import PytorchBackend
+
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """A shell starts background jobs with SIGINT ignored, and children inherit that: here the signal is the point."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
 
 TOPOLOGY = Network.uniform((4, 8, 3))
 ITERATIONS = 14
