@@ -23,7 +23,7 @@ Sample = tuple[NDArray[np.int64], ...]
 """For the input and every layer, the indices of the sampled neurons, ascending."""
 
 RATE_DECAY = 10.0
-"""The learning rate of the last iterations is this many times smaller, to the nearest power of two."""
+"""The learning rate of the last iterations is this many times smaller, to the nearest power of two: eight times."""
 
 
 class NetworkError(Deep3Error):
@@ -56,7 +56,7 @@ def draw_sample(sizes: tuple[int, ...], ratio: float, rng: np.random.Generator) 
 
 
 def learning_rate(base: float, ratio: float, progress: float) -> float:
-    """``base / ratio``, divided by 10 over a run in powers of two; ``progress`` runs from 0 to 1.
+    """``base / ratio``, halved three times over a run; ``progress`` runs from 0 to 1.
 
     Powers of two, because a rate that only shifts keeps every bit of the engine's rate multiplier.
     """

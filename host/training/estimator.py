@@ -68,7 +68,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     epochs
         Passes over the training samples, all workers together.
     rate
-        Learning rate for the mean gradient of a batch; it falls tenfold over the run.
+        Learning rate for the mean gradient of a batch; it falls eightfold over the run.
     projection
         Threshold beta of the dictionary projection; None keeps the features.
     validation_share

@@ -142,7 +142,7 @@ def check_rate(specs: list[WorkerSpec], rate: float, ratio: float, batch: int) -
 
     Raises
     ------
-    BackendError
+    WorkerUsageError
         When it is not.
     """
     engine = next((spec for spec in specs if spec.kind in CHOSEN + BOARDS), None)
@@ -152,7 +152,7 @@ def check_rate(specs: list[WorkerSpec], rate: float, ratio: float, batch: int) -
         for progress in (0.0, 1.0):
             quantise_rate(learning_rate(rate, ratio, progress), batch)
     except ValueError as error:
-        raise BackendError(
+        raise WorkerUsageError(
             f"rate {rate:g} is out of reach of worker {engine.name}: {error} (--rate / --ratio, and an eighth of it)"
         ) from None
 

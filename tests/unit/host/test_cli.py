@@ -77,8 +77,6 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], m
             ["--from", "x.npz", "--ratio", "0.5", "--batch", "8"],
             "--from brings what --ratio would say; leave that out",
         ),
-        (["--resume"], "digits: not the folder of a run: settings.json: No such file or directory"),
-        (["--from", "none.npz"], "none.npz: cannot read the file: No such file or directory"),
         (["--hidden", "0"], "hidden must be between 1 and 4093, not 0"),
         (["--ratio", "0"], "ratio must be above 0 and at most 1, not 0.0"),
         (["--ratio", "nan"], "ratio must be above 0 and at most 1, not nan"),
@@ -96,6 +94,19 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], m
 )
 def test_settings_out_of_range(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
     assert refused(capsys, "train", "digits", *arguments) == (2, f"deep3: {message}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--resume"], "digits: not the folder of a run: settings.json: No such file or directory"),
+        (["--from", "none.npz"], "none.npz: cannot read the file: No such file or directory"),
+    ],
+)
+def test_runs_and_checkpoints_that_are_not_there(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert refused(capsys, "train", "digits", *arguments) == (1, f"deep3: {message}")
 
 
 def test_an_unknown_data_set(capsys: pytest.CaptureFixture[str]) -> None:

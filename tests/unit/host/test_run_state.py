@@ -20,6 +20,7 @@ from deep3.host.training.state import VERSION, RunState, StateError
 from deep3.host.workers.assignment import Assignment, Worker, equal_assignments
 from deep3.host.workers.pytorch import PytorchBackend
 
+
 @pytest.fixture(autouse=True)
 def _interruptible() -> Iterator[None]:
     """A shell starts background jobs with SIGINT ignored, and children inherit that: here the signal is the point."""
