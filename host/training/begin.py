@@ -13,10 +13,10 @@ from deep3.host.projection.dictionary import Projection
 from deep3.host.workers.assignment import Assignment, Worker, equal_assignments
 from deep3.host.workers.open import WorkerSpec, check_rate, engine_of, open_workers, parse_workers
 
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, CheckpointError
 from .coordinator import Schedule
 from .prepare import Prepared, prepare
-from .settings import SettingsError, TrainSettings
+from .settings import TrainSettings
 
 __all__ = ["Run", "begin", "make_schedule", "open_run_workers"]
 
@@ -97,10 +97,10 @@ def begin(settings: TrainSettings, dataset: Dataset | None = None, projection: P
 def _check_start(path: str, start: Checkpoint, dataset: Dataset) -> None:
     features = len(start.projection.mean)
     if features != dataset.features:
-        raise SettingsError(f"{path}: its network takes {features} features, {dataset.name} has {dataset.features}")
+        raise CheckpointError(f"{path}: its network takes {features} features, {dataset.name} has {dataset.features}")
     if start.class_names != dataset.class_names:
         classes = ", ".join(start.class_names[:8]) + (", ..." if len(start.class_names) > 8 else "")
-        raise SettingsError(f"{path}: its network tells other classes apart than {dataset.name} has: {classes}")
+        raise CheckpointError(f"{path}: its network tells other classes apart than {dataset.name} has: {classes}")
 
 
 def open_run_workers(run: Run, stack: ExitStack, take_over: bool) -> list[Worker]:

@@ -11,7 +11,7 @@ import torch
 
 from deep3.host.data import Dataset
 from deep3.host.global_network.global_network import GlobalNetwork
-from deep3.host.records.events import EVENTS_FILE, forget_after
+from deep3.host.records.events import EVENTS_FILE, RecordError, forget_after
 from deep3.host.records.history import History, read_histories
 from deep3.host.records.recorder import Recorder
 from deep3.host.records.run_folder import CHECKPOINTS, STATES, RunDescription, new_run_folder
@@ -26,7 +26,7 @@ from .begin import Run, begin, make_schedule, open_run_workers
 from .checkpoint import Checkpoint
 from .coordinator import Coordinator, CoordinatorError, Diverged
 from .settings import SettingsError, TrainSettings
-from .state import RunState
+from .state import RunState, StateError
 
 __all__ = ["resume", "train"]
 
@@ -64,21 +64,24 @@ def resume(folder: Path, take_over: bool = False) -> dict[str, object]:
 
     Raises
     ------
-    SettingsError
+    StateError
         When there is nothing left to do, or the data are others than at the beginning.
-    RecordError, StateError
+    RecordError
         When the folder is none of a run, or damaged.
     """
     description = RunDescription.load(folder)
-    settings = TrainSettings.from_dict(description.settings)
+    try:
+        settings = TrainSettings.from_dict(description.settings)
+    except SettingsError as error:
+        raise RecordError(f"{folder}: {error}") from None
     last = read_histories(folder).get("reference" if settings.reference else "joint")
     if last is not None and last.finished:
-        raise SettingsError(f"{folder}: the run has ended and nothing is left to do; --from goes on with its network")
+        raise StateError(f"{folder}: the run has ended and nothing is left to do; --from goes on with its network")
     best = folder / CHECKPOINTS["joint"]
     projection = Checkpoint.load(best).projection if best.exists() else None
     run = begin(replace(settings, start=None, config=str(folder / ENGINE_FILE)), None, projection)
     if run.prepared.digest != description.data_digest:
-        raise SettingsError(f"{folder}: {settings.data} is not what the run began with; start a new run")
+        raise StateError(f"{folder}: {settings.data} is not what the run began with; start a new run")
     with ExitStack() as stack:
         return _execute(run, open_run_workers(run, stack, take_over), folder, stack)
 

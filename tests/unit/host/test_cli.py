@@ -318,3 +318,35 @@ def test_no_board_is_an_answer_for_a_program(capsys: pytest.CaptureFixture[str])
     assert json.loads(out) == {"boards": []}
     assert err.startswith("deep3: no board answered within 0.05 s: asked 127.0.0.1:9")
     assert refused(capsys, *arguments)[0] == 1
+
+
+def test_a_run_goes_on_with_its_own_data_and_settings_only(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(1)
+    data = tmp_path / "own.npz"
+    np.savez(data, X=rng.normal(size=(60, 5)), y=np.arange(60) % 3)
+    assert main(["train", str(data), "--hidden", "4", "--epochs", "1", "--runs", str(tmp_path / "runs")]) == 0
+    capsys.readouterr()
+    (folder,) = (tmp_path / "runs").iterdir()
+    # As if it had been stopped.
+    records = folder / "metrics.jsonl"
+    records.write_text("".join(line + "\n" for line in records.read_text().splitlines() if "finished" not in line))
+    np.savez(data, X=rng.normal(size=(60, 5)), y=np.arange(60) % 3)
+    assert refused(capsys, "train", "--resume", str(folder)) == (
+        1, f"deep3: {folder}: {data} is not what the run began with; start a new run"
+    )  # fmt: skip
+    np.savez(data, X=rng.normal(size=(60, 6)), y=np.arange(60) % 3)
+    checkpoint = str(folder / "checkpoint.npz")
+    assert refused(capsys, "train", str(data), "--from", checkpoint) == (
+        1, f"deep3: {checkpoint}: its network takes 5 features, own has 6"
+    )  # fmt: skip
+    np.savez(data, X=rng.normal(size=(60, 5)), y=np.arange(60) % 4)
+    assert refused(capsys, "train", str(data), "--from", checkpoint) == (
+        1, f"deep3: {checkpoint}: its network tells other classes apart than own has: 0, 1, 2"
+    )  # fmt: skip
+    settings = folder / "settings.json"
+    settings.write_text(settings.read_text().replace('"epochs": 1.0', '"epochs": -1.0'))
+    assert refused(capsys, "train", "--resume", str(folder)) == (
+        1, f"deep3: {folder}: epochs must be above 0 and at most 100000, not -1.0"
+    )  # fmt: skip
