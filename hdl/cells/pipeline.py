@@ -1,10 +1,12 @@
 """Delays by registers: latency is free in a feed-forward pipeline, so every unit uses it to stay short between them."""
 
+from typing import Any
+
 from amaranth import Module, Mux, Shape, Signal, Value, ValueLike
 from amaranth.hdl import ValueCastable
 from amaranth.lib import stream
 
-__all__ = ["NO_COLLISION_LOGIC", "delay", "elastic"]
+__all__ = ["NO_COLLISION_LOGIC", "delay", "elastic", "history"]
 
 NO_COLLISION_LOGIC = {"no_rw_check": "1"}
 """Attributes of a memory that never reads a word in the cycle that writes it: without them Yosys puts an address
@@ -23,6 +25,16 @@ def delay(m: Module, value: ValueLike, cycles: int, *, name: str, reset_less: bo
         m.d.sync += register.eq(current)
         current = register
     return current
+
+
+def history(m: Module, value: Any, cycles: int, *, name: str) -> list[Any]:
+    """``value``, a `Value` or a view, 0, 1, ... ``cycles`` cycles ago; zero before the first cycle."""
+    stages = [value]
+    for cycle in range(cycles):
+        stage = Signal(value.shape(), name=f"{name}_{cycle + 1}")
+        m.d.sync += stage.eq(stages[-1])
+        stages.append(stage)
+    return stages
 
 
 def elastic(m: Module, name: str, source: stream.Interface, sink: stream.Interface) -> None:

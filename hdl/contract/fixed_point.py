@@ -5,11 +5,10 @@ from numpy.typing import NDArray
 
 from deep3.errors import Deep3Error
 
-__all__ = ["FRACTION_BITS", "MAX_VALUE", "MIN_VALUE", "STEPS", "RangeError", "from_q3_12", "saturate_q3_12", "to_q3_12"]
+__all__ = ["FRACTION_BITS", "MAX_VALUE", "STEPS", "RangeError", "from_q3_12", "saturate_q3_12", "to_q3_12"]
 
 FRACTION_BITS = 12
 STEPS = 1 << FRACTION_BITS
-MIN_VALUE = -8.0
 MAX_VALUE = 8.0 - 1 / STEPS
 
 

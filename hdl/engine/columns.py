@@ -4,7 +4,7 @@ from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from deep3.hdl.cells.pipeline import delay
+from deep3.hdl.cells.pipeline import delay, history
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.geometry import GROUP_COLUMNS, group_widths, sum_bits
 from deep3.hdl.contract.program import Format, Function, Mode
@@ -76,11 +76,7 @@ class Columns(wiring.Component):
             array.load_column.eq(self.load_column),
         ]
         # The same step meets the accumulators, then the lanes, of one group after the other.
-        steps = [self.step]
-        for cycle in range(sums_cycles(config) + len(widths)):
-            stage = Signal(step_layout(), name=f"step_{cycle + 1}")
-            m.d.sync += stage.eq(steps[-1])
-            steps.append(stage)
+        steps = history(m, self.step, sums_cycles(config) + len(widths), name="step")
         to_accumulator = sums_cycles(config) - ACCUMULATE_CYCLES
         time = Signal(range(config.accumulator_words), reset_less=True)
         arriving = steps[to_accumulator - 1]

@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
 from deep3.hdl.cells.bus import HostBus
-from deep3.hdl.cells.pipeline import delay
+from deep3.hdl.cells.pipeline import delay, history
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Counter, Loss, Memory
 from deep3.hdl.contract.timing import STORE_READ_CYCLES, aux_cycles, drain_cycles
@@ -49,7 +49,8 @@ class Engine(wiring.Component):
         m.submodules.columns = columns = Columns(config)
         m.submodules.host = host = HostPort(config)
         m.submodules.counters = counters = Counters(config.max_instructions)
-        issued = self._issued(m, sequencer)
+        # What was issued 0, 1, 2... cycles ago.
+        issued = history(m, sequencer.stream, drain_cycles(config), name="issued")
         walkers = self._walkers(m, sequencer, issued)
         self._operands(m, sequencer, store, columns, walkers, issued)
         loss = None
@@ -61,15 +62,6 @@ class Engine(wiring.Component):
         self._host(m, sequencer, store, host, counters)
         self._counters(m, sequencer, store, columns, counters, loss)
         return m
-
-    def _issued(self, m: Module, sequencer: Sequencer) -> list[data.View]:
-        """What was issued 0, 1, 2... cycles ago."""
-        issued = [sequencer.stream]
-        for cycle in range(drain_cycles(self.config)):
-            stage = Signal(sequencer.stream.shape(), name=f"issued_{cycle + 1}")
-            m.d.sync += stage.eq(issued[-1])
-            issued.append(stage)
-        return issued
 
     def _walkers(self, m: Module, sequencer: Sequencer, issued: list[data.View]) -> dict[str, Walker]:
         live = sequencer.instruction

@@ -1,14 +1,6 @@
 """One post lane: window, activation table, multiplier, rounding, saturation.
 
-Every mode is one pass through the multiplier, ``result = sat16(base -/+ ((a * b >> shift) + addend >> 16))``:
-
-| mode | a | b | addend | base |
-| --- | --- | --- | --- | --- |
-| FORWARD identity, relu | | 0 | 0 | y, max(y, 0) |
-| FORWARD tanh | sign(y) 2^16 | T | 0 | 0 |
-| FORWARD sigmoid | sign(y) 2^15 | T | 4097 * 2^15 | 0 |
-| BACKWARD | window | derivative | 2^15 | 0 |
-| UPDATE | window | rate_mantissa | random word | W (minus) |
+What it computes is a row of `hdl.contract.lane_operations`.
 """
 
 from amaranth import Array, Cat, Const, Module, Mux, Signal, Value, signed
@@ -18,12 +10,10 @@ from amaranth.lib.wiring import In, Out
 from deep3.hdl.cells.pipeline import delay
 from deep3.hdl.cells.primitives import Multiplier
 from deep3.hdl.cells.saturate import saturate
+from deep3.hdl.contract.lane_operations import WINDOW_SHIFTS
 from deep3.hdl.contract.timing import LANE_CYCLES, LANE_PRODUCT_CYCLES
 
 __all__ = ["Lane", "control_layout"]
-
-WINDOW_SHIFTS = (10, 11, 14, 15)
-"""Low bits of the sum below the window: BACKWARD, FORWARD Q3.12, UPDATE, FORWARD Q7.8."""
 
 WINDOW_BITS = 18
 FACTOR_BITS = 17

@@ -7,7 +7,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from deep3.hdl.cells.pipeline import delay
+from deep3.hdl.cells.pipeline import delay, history
 from deep3.hdl.cells.primitives import RegisterCopy
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Format, Function, Mode
@@ -105,11 +105,7 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
     def elaborate(self, platform: object) -> Module:
         m = Module()
         control = self._control(m)
-        presented = [self.valid]
-        for cycle in range(LANE_CYCLES):
-            stage = Signal(name=f"presented_{cycle + 1}")
-            m.d.sync += stage.eq(presented[-1])
-            presented.append(stage)
+        presented = history(m, self.valid, LANE_CYCLES, name="presented")
         occupied = self.ahead | Cat(presented[: LANE_CYCLES - 1]).any()
         m.submodules.random = random = RandomState(self.group)
         m.d.comb += [
@@ -150,7 +146,7 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
         return m
 
     def _control(self, m: Module) -> "data.View[data.StructLayout]":
-        """The instruction, decoded into registers of this group's own."""
+        """The row of `hdl.contract.lane_operations`, decoded into registers of this group's own."""
         width = control_layout().size
         decoded = data.View(control_layout(), Signal(width, name="decoded"))
         control = data.View(control_layout(), Signal(width, name="control"))

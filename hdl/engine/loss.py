@@ -13,7 +13,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from deep3.hdl.cells.pipeline import NO_COLLISION_LOGIC, delay
+from deep3.hdl.cells.pipeline import NO_COLLISION_LOGIC, delay, history
 from deep3.hdl.cells.primitives import RegisterCopy
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import COUNT_BITS, LABEL_ADDRESS_BITS, Loss
@@ -86,7 +86,7 @@ class LossUnit(wiring.Component):
         m = Module()
         softmax, mse, argmax = (self.kind == kind for kind in (Loss.SOFTMAX, Loss.MSE, Loss.ARGMAX))
         finish = self.in_valid & self.in_last
-        finished = self._history(m, finish, 2, "finished")
+        finished = history(m, finish, 2, name="finished")
         write_class = Signal(self.class_bits)
         filling = Signal()
         half = Signal(reset_less=True)
@@ -97,15 +97,15 @@ class LossUnit(wiring.Component):
             m.d.sync += [filling.eq(~filling), half.eq(filling), count.eq(self.in_count)]
 
         read = self._passes(m, finish & softmax, finish & mse)
-        added = self._history(m, read.summing, LOSS_EXPONENTIAL_CYCLES - 1, "added")
+        added = history(m, read.summing, LOSS_EXPONENTIAL_CYCLES - 1, name="added")
         given, gave_last = (
             (
-                self._history(m, event & ~mse, SOFTMAX_CYCLES - 1, f"softmax_{name}"),
-                self._history(m, event & mse, MSE_CYCLES - 1, f"mse_{name}"),
+                history(m, event & ~mse, SOFTMAX_CYCLES - 1, name=f"softmax_{name}"),
+                history(m, event & mse, MSE_CYCLES - 1, name=f"mse_{name}"),
             )
             for event, name in ((read.giving, "given"), (read.giving & read.last, "gave_last"))
         )
-        begun = self._history(m, read.begin_errors, 4, "begun")
+        begun = history(m, read.begin_errors, 4, name="begun")
         error_last = Signal()
         m.d.sync += [
             self.out_valid.eq(given[0][-1] | given[1][-1]),
@@ -144,21 +144,12 @@ class LossUnit(wiring.Component):
         m.d.sync += [under_way.eq(following), self.busy.eq(following.any())]
         return m
 
-    def _history(self, m: Module, value: Value, cycles: int, name: str) -> list[Value]:
-        """``value`` 0, 1, ... ``cycles`` cycles ago."""
-        history = [value]
-        for cycle in range(cycles):
-            stage = Signal(name=f"{name}_{cycle + 1}")
-            m.d.sync += stage.eq(history[-1])
-            history.append(stage)
-        return history
-
     def _passes(self, m: Module, begin_sum: Value, begin_mse: Value) -> "_Read":
         """Reads a finished block: for SOFTMAX once for the sum, and once for the errors."""
         index = Signal(self.class_bits, reset_less=True)
         last_class = Signal(self.class_bits, reset_less=True)
         summing, giving, last, begin_errors = Signal(), Signal(), Signal(), Signal()
-        sum_ended = self._history(m, summing & last, LOSS_PASS_GAP_CYCLES, "sum_ended")
+        sum_ended = history(m, summing & last, LOSS_PASS_GAP_CYCLES, name="sum_ended")
         m.d.comb += [last.eq(index == last_class), begin_errors.eq(begin_mse | sum_ended[LOSS_PASS_GAP_CYCLES])]
         m.d.sync += [
             last_class.eq(self.classes - 1),

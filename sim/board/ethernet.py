@@ -31,7 +31,6 @@ _COUNT_OF = ctypes.POINTER(COUNT)
 _FUNCTIONS: dict[str, Signature] = {
     "push": (None, [ctypes.c_char_p, SIZE, ctypes.c_uint32, ctypes.c_int64]),
     "pop": (SIZE, [ctypes.c_char_p, SIZE, _COUNT_OF, _COUNT_OF]),
-    "last_in_cycle": (COUNT, []),
     "dropped": (COUNT, [ctypes.c_int]),
 }
 """Functions of ``ethernet_harness.cpp``."""
@@ -112,11 +111,6 @@ class EthernetBoard(CompiledBoard):
                 raise HarnessError(f"the board sent a broken frame in cycle {first.value}: {carrier.hex()}")
             frames.append((frame, first.value, last.value))
         return frames
-
-    @property
-    def last_byte_in_cycle(self) -> int:
-        """Cycle of the last byte that entered the board."""
-        return int(self._functions.board_last_in_cycle(self._handle))
 
     @property
     def dropped(self) -> dict[str, int]:

@@ -35,7 +35,6 @@ class LineBoard final : public VerilatedBoard {
 public:
     std::deque<Arrival> received;  // waiting to enter the design
     std::deque<Carrier> sent;
-    uint64_t last_in_cycle = 0;
     uint64_t dropped[kDropReasons] = {};
 
     bool cycle() override {
@@ -69,7 +68,6 @@ private:
         top->rx_data = arrival.bytes[position];
         top->rx_error = static_cast<int64_t>(position) == arrival.error_byte;
         idle_cycles = 0;
-        last_in_cycle = cycles;
         if (++position == arrival.bytes.size()) {
             received.pop_front();
             position = 0;
@@ -113,8 +111,6 @@ size_t board_pop(LineBoard* board, uint8_t* bytes, size_t capacity, uint64_t* fi
     board->sent.pop_front();
     return length;
 }
-
-uint64_t board_last_in_cycle(const LineBoard* board) { return board->last_in_cycle; }
 
 uint64_t board_dropped(const LineBoard* board, int reason) { return board->dropped[reason]; }
 }

@@ -67,7 +67,6 @@ class ByteMonitor:
         self.rng = rng
         self.stall = 0.0
         self.packets: list[bytes] = []
-        self.stalled_cycles = 0
         self._ready = False
         self._packet = bytearray()
         self._held: int | None = None
