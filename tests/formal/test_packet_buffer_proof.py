@@ -146,6 +146,31 @@ def contents(place: int, was: str = "", becomes: str = "") -> Describe:
     return describe
 
 
+def sizes(was: str = "", becomes: str = "") -> Describe:
+    """A packet that is kept has the size that its header tells, and that is even; on a line without pauses."""
+
+    def describe(m: Module, spec: Specification) -> None:
+        dut = variant(PacketBuffer, was, becomes, Memory=partial(OneWord, 0))()
+        surroundings(m, spec, dut)
+        rx = dut.rx
+        spec.assume(rx.valid)
+        size, length, kept = Signal(12), Signal(16), Signal.like(dut.rx_slot)
+        index = Signal.like(size)
+        with m.If(~rx.payload.first):
+            m.d.comb += index.eq(size)
+        with m.If(rx.valid & rx.ready):
+            m.d.sync += size.eq(index + 1)
+            with m.Switch(index):
+                with m.Case(2):
+                    m.d.sync += length[:8].eq(rx.payload.data)
+                with m.Case(3):
+                    m.d.sync += length[8:].eq(rx.payload.data)
+        m.d.sync += kept.eq(dut.rx_slot)
+        spec.expect((kept == dut.rx_slot) | ((size == length + OVERHEAD_BYTES) & ~size[0]))
+
+    return describe
+
+
 def test_packets_are_kept_in_order_and_nobody_waits_for_ever() -> None:
     inductive(ring(), CYCLES, ANY_CHECKSUM)
 
@@ -153,6 +178,10 @@ def test_packets_are_kept_in_order_and_nobody_waits_for_ever() -> None:
 @pytest.mark.parametrize("place", [0, WORDS - 1])
 def test_words_leave_as_they_came(place: int) -> None:
     bounded(contents(place), PACKET_CYCLES + WORDS + 8, ANY_CHECKSUM)
+
+
+def test_packets_that_are_kept_have_the_size_they_tell() -> None:
+    bounded(sizes(), PACKET_CYCLES + 5, ANY_CHECKSUM)
 
 
 def test_packets_come_through() -> None:
@@ -174,3 +203,11 @@ def test_a_fault_of_the_ring_is_found(was: str, becomes: str) -> None:
 )
 def test_a_fault_of_the_contents_is_found(was: str, becomes: str) -> None:
     bounded(contents(1, was, becomes), PACKET_CYCLES + 10, ANY_CHECKSUM)
+
+
+@refuted(
+    (" & ~count[0] & ~overlong", " & ~overlong"),
+    ("sized.eq((count == expected)", "sized.eq((count != 0)"),
+)
+def test_a_fault_of_the_sizes_is_found(was: str, becomes: str) -> None:
+    bounded(sizes(was, becomes), PACKET_CYCLES + 5, ANY_CHECKSUM)

@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections.abc import Callable
 from typing import Any
 
 import cocotb
@@ -18,6 +19,9 @@ from deep3.hdl.contract.protocol import (
 )
 
 from .endpoint_parts import Bench
+from .endpoint_traffic import MOST_BATCHES, Delivery
+
+MEMORIES = tuple(space for space in Space if space is not Space.COUNTER)
 
 
 async def begin(dut: Any) -> Bench:
@@ -82,6 +86,39 @@ async def session_after_garbage(dut: Any) -> None:
         assert answered.payload == b"".join(int(str(event[3])).to_bytes(2, "little") for event in written)
         bench.scoreboard.check_replies(exact=False)
     bench.scoreboard.check_events()
+
+
+@cocotb.test()
+async def everything_in_its_turn(dut: Any) -> None:
+    """Commands act in their turn only, START on an idle engine only; while a run is on counters alone can be read; an
+    odd packet never acts."""
+    bench = await begin(dut)
+    traffic = bench.traffic
+    for delivery in traffic.handshake():
+        bench.send(delivery)
+    counters = pack_address(Space.COUNTER, 0)
+    steps: list[Callable[[], Delivery]] = [
+        lambda: traffic.start(ahead=1),
+        lambda: traffic.commit(1, ahead=2),
+        lambda: traffic.deliver(traffic.odd()),
+        lambda: traffic.start(),
+        lambda: traffic.read(counters, 3),
+        lambda: traffic.read(traffic.place(bench.rng.choice(MEMORIES), 3), 3),
+        lambda: traffic.start(),
+        lambda: traffic.start(ahead=1),
+        lambda: traffic.commit(MOST_BATCHES, ahead=1),
+        lambda: traffic.commit(MOST_BATCHES),
+        lambda: traffic.read(traffic.place(bench.rng.choice(MEMORIES), 3), 3),
+    ]
+    rounds = int(os.environ["DEEP3_CASES"]) // 20 + 1
+    for _ in range(rounds):
+        bench.pace()
+        for step in steps:
+            bench.send(step())
+            await bench.settle()
+            bench.scoreboard.check_replies(exact=True)
+    bench.scoreboard.check_events()
+    assert traffic.twin.runs_started == rounds
 
 
 @cocotb.test()

@@ -12,6 +12,7 @@ from deep3.hdl.contract.program import ADDRESS_BITS, Space, StartParameters
 from deep3.hdl.contract.protocol import (
     ACK_REQUEST,
     CRC,
+    HEADER,
     MAX_PACKET_BYTES,
     MAX_PAYLOAD_BYTES,
     MAX_PAYLOAD_WORDS,
@@ -23,9 +24,12 @@ from deep3.hdl.contract.protocol import (
 )
 from deep3.sim.golden.link.endpoint import Endpoint
 
-__all__ = ["Delivery", "RecordingEngine", "Traffic", "initial_word"]
+__all__ = ["MOST_BATCHES", "Delivery", "RecordingEngine", "Traffic", "initial_word"]
 
 Words = NDArray[np.uint16]
+
+MOST_BATCHES = 7
+"""Of a run."""
 
 _HOST_TYPES = (Type.HELLO, Type.WRITE, Type.START, Type.COMMIT, Type.READ, Type.STATUS)
 _WRITABLE = (Space.ACTIVATION, Space.WEIGHT, Space.ERROR, Space.LABEL, Space.PROGRAM)
@@ -129,11 +133,13 @@ class Traffic:
         payload = self.rng.randbytes(2 * words)
         return self.deliver(self._in_session(Type.WRITE, self.twin.next_sequence, address, payload, flags))
 
-    def start(self) -> Delivery:
-        """The next START of the session."""
-        return self.deliver(
-            self._in_session(Type.START, self.twin.next_sequence, 0, self._parameters().encode())
-        )
+    def start(self, ahead: int = 0) -> Delivery:
+        """A START of the session, the next or one that is so many packets early."""
+        return self._command_of(Type.START, ahead, self._parameters().encode())
+
+    def commit(self, batches: int, ahead: int = 0) -> Delivery:
+        """A COMMIT of the session, the next or one that is so many packets early."""
+        return self._command_of(Type.COMMIT, ahead, batches.to_bytes(2, "little"))
 
     def read(self, address: int, words: int) -> Delivery:
         """A READ of the session."""
@@ -142,6 +148,10 @@ class Traffic:
     def status(self) -> Delivery:
         """A STATUS of the session."""
         return self.deliver(self._in_session(Type.STATUS, 0, 0))
+
+    def _command_of(self, kind: Type, ahead: int, payload: bytes) -> Delivery:
+        sequence = (self.twin.next_sequence + ahead) % (1 << 32)
+        return self.deliver(self._in_session(kind, sequence, 0, payload))
 
     def _in_session(self, kind: Type, sequence: int, address: int, payload: bytes = b"", flags: int = 0) -> bytes:
         return Packet(kind, self.twin.session, sequence, address, payload, flags).pack()
@@ -228,7 +238,7 @@ class Traffic:
             )))  # fmt: skip
         return StartParameters(
             **run,
-            batches=rng.randrange(1, 8),
+            batches=rng.randrange(1, MOST_BATCHES + 1),
             buffer_words=rng.randrange(1 << 18),
             label_words=rng.randrange(1 << 14),
             resident=rng.random() < 0.5,
@@ -261,7 +271,7 @@ class Traffic:
         """One packet damaged on its way, misshapen, or random bytes."""
         rng = self.rng
         data = bytearray(self._sound().pack())
-        how = rng.randrange(8)
+        how = rng.randrange(9)
         if how == 0:
             data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
         elif how == 1:
@@ -277,6 +287,8 @@ class Traffic:
             data = bytearray(self._misshapen().pack())
         elif how == 6:
             data = bytearray(self._too_long())
+        elif how == 7:
+            data = bytearray(self.odd())
         else:
             return self.deliver(bytes(data), stray=self._stray())
         return self.deliver(bytes(data))
@@ -287,6 +299,14 @@ class Traffic:
             Type.WRITE, self.twin.session, self.twin.next_sequence, payload=self.rng.randbytes(MAX_PAYLOAD_BYTES)
         )
         body = write.pack() + self.rng.randbytes(self.rng.randrange(40))
+        return body + CRC.pack(zlib.crc32(body))
+
+    def odd(self) -> bytes:
+        """The next WRITE of the session but for its size, which is odd; length and checksum are those of that size."""
+        size = 2 * self.rng.randrange(1, 20) + 1
+        place = pack_address(Space.WEIGHT, 0)
+        header = HEADER.pack(Type.WRITE, ACK_REQUEST, size, self.twin.session, self.twin.next_sequence, place)
+        body = header + self.rng.randbytes(size)
         return body + CRC.pack(zlib.crc32(body))
 
     def _stray(self) -> bytes:
