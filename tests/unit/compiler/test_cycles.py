@@ -93,3 +93,10 @@ def test_the_document_says_how_short_an_instruction_can_be() -> None:
     shortest_cycles = instruction_cycles(SHORTEST, EngineConfig(rows=2, columns=2))
     assert (shortest_cycles, fetch_cycles() + 2) == (46, 36)
     assert "That is 46 at least; the next one is fetched in 36." in DOCUMENT.read_text("utf-8")
+
+
+@pytest.mark.parametrize("columns", [2, 16])
+@pytest.mark.parametrize("classes", [2, 3, 7, 10, 256])
+def test_the_document_tells_how_long_a_loss_needs_for_a_block(classes: int, columns: int) -> None:
+    assert "reduction_count * tile_cycles >= max(2 C + 6, C + 9, columns + 3)" in DOCUMENT.read_text("utf-8")
+    assert block_cycles(classes, columns) == max(2 * classes + 6, classes + 9, columns + 3)
