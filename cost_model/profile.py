@@ -137,7 +137,9 @@ class Profile:
                 watts_origin=document["watts_origin"],
                 held_out=tuple((predicted, measured) for predicted, measured in document["held_out"]),
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except OSError as error:
+            raise ProfileError(f"{path}: cannot read the profile: {error.strerror}; deep3 profile takes one") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ProfileError(f"{path}: not a profile ({error}); take one with deep3 profile") from None
         here = fingerprint(profile.device)
         differing = [key for key, value in here.items() if profile.fingerprint.get(key) != value]

@@ -4,9 +4,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from deep3.errors import Deep3Error, UsageError
 from deep3.extras import remedy
@@ -19,19 +19,15 @@ from .command import Command
 
 __all__ = ["main", "make_parser"]
 
-COMMANDS: tuple[Command, ...] = (
-    train.COMMAND,
-    predict.COMMAND,
-    plot.COMMAND,
-    generate.COMMAND,
-    size.COMMAND,
-    profile.COMMAND,
-    build.COMMAND,
-    program.COMMAND,
-    board.COMMAND,
-    discover.COMMAND,
-    bench.COMMAND,
-)
+GROUPS: dict[str, tuple[Command, ...]] = {
+    "train a network, and use it": (train.COMMAND, predict.COMMAND, plot.COMMAND),
+    "plan: what fits a board, how fast it is": (size.COMMAND, profile.COMMAND),
+    "boards: make, find, or simulate one": (
+        build.COMMAND, program.COMMAND, discover.COMMAND, board.COMMAND, generate.COMMAND,
+    ),
+    "measure deep3 itself": (bench.COMMAND,),
+}  # fmt: skip
+COMMANDS = tuple(command for group in GROUPS.values() for command in group)
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -39,9 +35,21 @@ EXIT_PIPE = 141
 """As the shell has it for a program that SIGPIPE ended."""
 EXIT_TERMINATED = 143
 
+EXIT_STATUS = """exit status: 0 done; 1 a file, data, tool or board is at fault; 2 an option or argument cannot be;
+130 interrupted; 143 terminated; 141 nobody reads the output. What is wrong is said in one line on stderr;
+with --json also as {"error": ...} on stdout."""
+
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line; the usage is behind --help."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+        self.details: Callable[[], str] = lambda: ""
+
+    def format_help(self) -> str:
+        details = self.details()
+        return "\n".join([super().format_help(), *([details, ""] if details else []), EXIT_STATUS, ""])
 
     def error(self, message: str) -> NoReturn:
         raise _WrongUsage(f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)")
@@ -56,21 +64,38 @@ def make_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="deep3",
         description="Train neural networks on generated 16-bit engines, CPUs and GPUs together.",
-        epilog="example: deep3 train digits --hidden 64,32 --worker cpu:1",
+        epilog=_overview(),
+        usage="deep3 [--version] COMMAND ...",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(
+        dest="command",
+        metavar="COMMAND",
+        required=True,
+        prog="deep3",
+        parser_class=_Parser,
+        help="one of those below",
+    )
     for command in COMMANDS:
         sub = commands.add_parser(
-            command.name,
-            help=command.summary,
-            description=command.summary,
-            epilog=f"example: {command.example}",
+            command.name, description=command.summary, epilog=f"example: {command.example}"
         )
+        sub.details = command.details
         command.add_arguments(sub)
         sub.add_argument("--json", action="store_true", help="print one JSON object to stdout, and nothing else there")
         sub.set_defaults(selected=command)
     return parser
+
+
+def _overview() -> str:
+    lines = []
+    for title, group in GROUPS.items():
+        lines += [f"{title}:", *(f"  {command.name:<9} {command.summary}" for command in group), ""]
+    lines += [
+        "deep3 COMMAND --help has the options of a command, their units and defaults, and an example.",
+        "example: deep3 train digits --hidden 64,32 --worker cpu:1",
+    ]
+    return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,7 +22,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="UDP address (default: a free port of this machine, which no other reaches)",
     )
-    parser.add_argument("--trace", metavar="FILE", help="write a VCD of every cycle (slow and large)")
+    parser.add_argument("--trace", metavar="FILE", help="write a VCD of every cycle, slow and large (default none)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the impairments below (default 0)")
     for name in FATES:
         parser.add_argument(

@@ -13,7 +13,7 @@ from deep3.hdl.contract.protocol import UDP_PORT
 from deep3.hdl.contract.station import DEFAULT_IP
 from deep3.host.reports.timing import critical_path_words, timing_table
 
-from .boards import BOARD_HELP
+from .boards import BOARD_HELP, board_states
 from .command import Command, Report
 from .heartbeat import heartbeat
 
@@ -80,5 +80,6 @@ COMMAND = Command(
     add_arguments=_add_arguments,
     run=_run,
     describe=_describe,
+    details=board_states,
 )
 """The subcommand."""

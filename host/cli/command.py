@@ -25,6 +25,8 @@ class Command:
         Does the work; progress goes to stderr.
     describe
         The report in words.
+    details
+        Lines for the end of its help text, made only when that is shown.
     """
 
     name: str
@@ -33,3 +35,4 @@ class Command:
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], Report]
     describe: Callable[[Report], str]
+    details: Callable[[], str] = lambda: ""

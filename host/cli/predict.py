@@ -29,7 +29,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--confusion", action="store_true", help="report how often each class was taken for which")
     parser.add_argument(
-        "-o", "--output", metavar="FILE", help="write the name of one class a line; - for standard output"
+        "-o", "--output", metavar="FILE", help="one class a line, by name; - for standard output (default none)"
     )
 
 

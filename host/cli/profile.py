@@ -19,7 +19,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="FILE",
         help="where the profile goes (JSON); - for standard output (default: the user's cache)",
     )  # fmt: skip
-    parser.add_argument("--show", metavar="FILE", help="show a profile taken before, and measure nothing")
+    parser.add_argument("--show", metavar="FILE", help="show a profile taken before (default: measure one)")
     parser.add_argument("--force", action="store_true", help="with --show: also one of another machine")
 
 

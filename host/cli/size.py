@@ -12,7 +12,7 @@ from deep3.files import check_output, write_text
 from deep3.host.reports.sizing import board_report, worker_report
 from deep3.host.reports.sizing_advice import DEFAULT_ENGINE_FILE
 
-from .boards import BOARD_HELP
+from .boards import BOARD_HELP, board_states
 from .command import Command, Report
 
 __all__ = ["COMMAND"]
@@ -42,14 +42,17 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--max-seconds", type=float, metavar="S", help="limit of an epoch in seconds (default none)")
     parser.add_argument("--max-joules", type=float, metavar="J", help="limit of an epoch in joules (default none)")
-    parser.add_argument("--max-block-rams", type=int, metavar="N", help="limit of the device's block RAMs")
+    parser.add_argument("--max-block-rams", type=int, metavar="N", help="limit of block RAMs (default: the device's)")
     parser.add_argument(
         "--unrouted", action="store_true", help="also arrays larger than those that were routed on the board's part"
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="write the engine there (TOML); - for standard output")
     parser.add_argument(
-        "--picture", type=_picture, metavar="FILE", help="draw Pareto front, block RAM and roofline (PNG, PDF, SVG)"
+        "-o", "--output", metavar="FILE", help="write the engine there (TOML); - for standard output (default none)"
     )
+    parser.add_argument(
+        "--picture", type=_picture, metavar="FILE",
+        help="draw designs, block RAM and roofline (PNG, PDF, SVG; default none)",
+    )  # fmt: skip
 
 
 def _picture(text: str) -> str:
@@ -183,4 +186,5 @@ COMMAND = Command(
     add_arguments=_add_arguments,
     run=_run,
     describe=_describe,
+    details=board_states,
 )

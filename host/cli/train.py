@@ -32,7 +32,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels",
         "--label-column",
         metavar="WHERE",
-        help="column of a .csv (name, or number from 0), key of an .npz, or .npy file that holds the labels",
+        help="column of a .csv (name, or number from 0), key of an .npz, or .npy file that holds the labels "
+        "(default: the usual place)",
     )
     parser.add_argument(
         "--hidden", type=_sizes, metavar="N,N", help="neurons of each hidden layer, or none (default 64,32)"

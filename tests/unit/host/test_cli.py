@@ -1,5 +1,6 @@
 """The command line: refusals in one line, exit codes, one JSON object."""
 
+import argparse
 import json
 import os
 import re
@@ -11,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deep3.cost_model.boards import board_names, load_board
 from deep3.hdl.contract.config import EngineConfig
 from deep3.host.cli import COMMANDS, main, make_parser
+from deep3.host.cli.command import Command
 from deep3.host.training import run as training
 
 ROOT = Path(__file__).parents[3]
@@ -350,3 +353,37 @@ def test_a_run_goes_on_with_its_own_data_and_settings_only(
     assert refused(capsys, "train", "--resume", str(folder)) == (
         1, f"deep3: {folder}: epochs must be above 0 and at most 100000, not -1.0"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_help_has_every_default_and_the_exit_status(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    together = {action for group in parser._mutually_exclusive_groups for action in group._group_actions}
+    for action in parser._actions:
+        assert action.help
+        if action.option_strings and action.nargs != 0 and not action.required and action not in together:
+            assert "default" in action.help, action.option_strings
+    with pytest.raises(SystemExit):
+        main([command.name, "--help"])
+    assert "exit status: 0 done; 1 a file, data, tool or board is at fault; 2 " in capsys.readouterr().out
+
+
+def test_the_help_of_all_lists_every_command_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    out = capsys.readouterr().out
+    for command in COMMANDS:
+        assert out.count(f"\n  {command.name:<9} {command.summary}\n") == 1
+    assert max(map(len, out.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("name", ["build", "size"])
+def test_boards_are_listed_with_what_became_of_them(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    out = capsys.readouterr().out
+    for board in board_names():
+        assert f"  {board:<18} {load_board(board).state}\n" in out
+    assert "  ecpix5-85f         routed, 12x12 at 156.9 MHz\n" in out
+    assert "  ml605              project for the vendor's tools only, never run\n" in out
