@@ -28,7 +28,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     platform.add_argument("--profile", metavar="FILE", help="CPU or CUDA workers as deep3 profile measured them")
     parser.add_argument("--force", action="store_true", help="with --profile: also one of another machine")
     parser.add_argument("--features", type=int, required=True, metavar="N", help="features of a sample")
-    parser.add_argument("--hidden", type=_sizes, required=True, metavar="N,N", help="neurons of each hidden layer")
+    parser.add_argument("--hidden", type=_sizes, required=True, metavar="N,N", help="neurons of hidden layers, or none")
     parser.add_argument("--classes", type=int, required=True, metavar="N", help="classes")
     parser.add_argument("--samples", type=int, default=10_000, metavar="N", help="training samples (default 10000)")
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="samples of a batch (default 32)")
@@ -63,9 +63,9 @@ def _picture(text: str) -> str:
 
 def _sizes(text: str) -> tuple[int, ...]:
     try:
-        return tuple(int(part) for part in text.split(",")) if text else ()
+        return () if text == "none" else tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be integers separated by commas, not {text!r}") from None
+        raise argparse.ArgumentTypeError(f"must be none or integers separated by commas, not {text!r}") from None
 
 
 def _run(arguments: argparse.Namespace) -> Report:

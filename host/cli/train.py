@@ -13,7 +13,7 @@ from .command import Command, Report
 
 __all__ = ["COMMAND"]
 
-OF_THE_NETWORK = ("hidden", "activation", "loss", "ratio", "projection")
+OF_THE_NETWORK = ("hidden", "activation", "loss", "ratio", "projection", "embedding")
 """What comes with a checkpoint."""
 
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(TrainSettings)}
@@ -63,6 +63,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--projection", type=_beta, metavar="BETA", help="project the data with this threshold, or none (default none)"
     )
+    parser.add_argument(
+        "--embedding", type=int, metavar="N", help="project the data to so many inputs (default: by --projection)"
+    )
     _number(parser, "error-threshold", float, "end early below this validation error, 0 to 1")
     _number(parser, "validation-share", float, "share of the training samples to validate on")
     _number(parser, "seed", int, "of everything random")
@@ -74,7 +77,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the run's folder is made, with settings, records, plot, checkpoint and state (default runs)",
     )
     parser.add_argument(
-        "--from", dest="start", metavar="CHECKPOINT", help="begin with the network and projection of a checkpoint"
+        "--from",
+        dest="start",
+        metavar="CHECKPOINT",
+        help="begin with the network and projection of a checkpoint (default: anew)",
     )
     parser.add_argument(
         "--resume", action="store_true", help="go on with an interrupted run: DATA is its folder, the rest is as it was"

@@ -22,7 +22,7 @@ def train_command(task: Task, local: LocalNetwork, n_push: int, workers: list[st
     """``deep3 train`` with the answer of a sizing; None where a hidden layer is too wide for it."""
     if max(task.network.hidden, default=0) > MAX_SIZE:
         return None
-    words = ["deep3", "train", DATA, "--hidden", ",".join(map(str, task.network.hidden))]
+    words = ["deep3", "train", DATA, "--hidden", ",".join(map(str, task.network.hidden)) or "none"]
     if local.ratio < 1:
         words += ["--ratio", repr(local.ratio)]
     if local.embedding < task.network.features:

@@ -57,7 +57,7 @@ def prepare(dataset: Dataset, settings: TrainSettings, projection: Projection | 
     order = np.random.default_rng([settings.seed, 1]).permutation(samples)
     validation, training = order[:validation_samples], order[validation_samples:]
     if projection is None:
-        projection = fit_projection(dataset.x_train[training], settings.projection)
+        projection = fit_projection(dataset.x_train[training], settings.projection, settings.embedding)
     inputs = projection.quantise(dataset.x_train[training], f"{dataset.name}: training inputs")
     validation_inputs, clipped_validation = _unseen(projection, dataset.x_train[validation])
     test_inputs, clipped_test = _unseen(projection, dataset.x_test)

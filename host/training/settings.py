@@ -52,6 +52,9 @@ class TrainSettings:
         Learning rate for the mean gradient of a batch.
     projection
         Threshold beta of the dictionary projection; None keeps the features.
+    embedding
+        Length of the projection in place of its threshold (`host.projection.dictionary.basis_of_length`), as
+        ``deep3 size`` answers; None for none.
     error_threshold
         Validation error (0 to 1) below which the run ends early; 0 for never.
     validation_share
@@ -84,6 +87,7 @@ class TrainSettings:
     epochs: float = 30.0
     rate: float = 0.1
     projection: float | None = None
+    embedding: int | None = None
     error_threshold: float = 0.0
     validation_share: float = 0.1
     seed: int = 1
@@ -111,6 +115,12 @@ class TrainSettings:
         _check("seed", self.seed, 0, (1 << 32) - 1)
         if self.projection is not None and not 0 < self.projection < 1:
             raise SettingsError(f"projection must be none or a beta between 0 and 1, not {self.projection!r}")
+        if self.embedding is not None:
+            _check("embedding", self.embedding, 1, MAX_SIZE)
+            if self.projection is not None:
+                raise SettingsError(
+                    f"embedding {self.embedding} and projection {self.projection} say the same thing; leave one out"
+                )
 
     def topology(self, inputs: int, classes: int) -> Network:
         """The global network for samples of ``inputs`` features."""

@@ -80,6 +80,11 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], m
             ["--from", "x.npz", "--ratio", "0.5", "--batch", "8"],
             "--from brings what --ratio would say; leave that out",
         ),
+        (["--embedding", "0"], "embedding must be between 1 and 4093, not 0"),
+        (
+            ["--embedding", "8", "--projection", "0.3"],
+            "embedding 8 and projection 0.3 say the same thing; leave one out",
+        ),
         (["--hidden", "0"], "hidden must be between 1 and 4093, not 0"),
         (["--ratio", "0"], "ratio must be above 0 and at most 1, not 0.0"),
         (["--ratio", "nan"], "ratio must be above 0 and at most 1, not nan"),

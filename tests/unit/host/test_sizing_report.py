@@ -1,17 +1,20 @@
 """What sizing tells its user to do: commands that parse, agree with its answer and train; warnings that hold."""
 
 import json
+import shlex
 from pathlib import Path
 
 import matplotlib
 import pytest
 from matplotlib.figure import Figure
 
-from deep3.cost_model.boards import load_board
+from deep3.cost_model.boards import board_names, load_board
 from deep3.cost_model.design import Task
 from deep3.cost_model.local_network import GlobalNetwork, LocalNetwork, chain, losses_of_accuracy
 from deep3.cost_model.sizing import size
-from deep3.host.cli import main
+from deep3.hdl.contract.config import EngineConfig
+from deep3.host.cli import main, make_parser
+from deep3.host.global_network.global_network import local_sizes
 from deep3.host.reports.sizing import board_report
 from deep3.host.reports.sizing_plot import plot_sizing
 
@@ -21,6 +24,48 @@ MNIST = GlobalNetwork(784, (500, 200), 10)
 def report_of(network: GlobalNetwork, board: str, **task: object) -> dict[str, object]:
     designs = size(Task(network, **task), load_board(board))  # type: ignore[arg-type]
     return board_report(designs, None, False)
+
+
+@pytest.mark.parametrize("board", board_names())
+@pytest.mark.parametrize("batch", [32, 100])
+def test_the_train_command_asks_for_the_network_that_was_sized(board: str, batch: int) -> None:
+    report = report_of(MNIST, board, batch=batch)
+    train = make_parser().parse_args(shlex.split(report["commands"]["train"])[1:])  # type: ignore[index]
+    embedding = train.embedding or MNIST.features
+    assert local_sizes((embedding, *train.hidden, 10), train.ratio or 1.0) == tuple(report["local_network"])  # type: ignore[arg-type]
+    assert (train.batch, train.n_push) == (batch, report["n_push"])
+    assert train.workers == ["board:192.168.1.50"]
+    (text,) = report["commands"]["build"]  # type: ignore[index]
+    build = make_parser().parse_args(shlex.split(text)[1:])
+    assert (build.board, build.ip, build.config) == (board, "192.168.1.50", train.config)
+
+
+def test_every_worker_gets_a_board_an_address_and_a_folder() -> None:
+    report = report_of(GlobalNetwork(617, (200,), 26), "ecpix5-85f", workers=3)
+    builds = [make_parser().parse_args(shlex.split(text)[1:]) for text in report["commands"]["build"]]  # type: ignore[index]
+    train = make_parser().parse_args(shlex.split(report["commands"]["train"])[1:])  # type: ignore[index]
+    assert train.workers == [f"board:{build.ip}" for build in builds]
+    assert len({build.folder for build in builds}) == 3
+
+
+def test_size_leads_to_a_training_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    engine = tmp_path / "engine.toml"
+    arguments = ["--features", "64", "--hidden", "64,32", "--classes", "10", "--batch", "64", "-o", str(engine)]
+    assert main(["size", "--board", "colorlight-5a-75b", "--max-block-rams", "40", *arguments, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert EngineConfig.load(engine).digest == report["digest"]
+    words = shlex.split(report["commands"]["train"].replace("DATA", "digits").replace("board:192.168.1.50", "golden"))
+    assert "--embedding" in words or "--ratio" in words
+    assert main([*words[1:], "--epochs", "0.5", "--runs", str(tmp_path), "--json"]) == 0
+    run = json.loads(capsys.readouterr().out)
+    assert run["local_sizes"] == report["local_network"]
+
+
+def test_no_hidden_layer_is_said_as_train_takes_it() -> None:
+    report = report_of(GlobalNetwork(64, (), 10), "ecpix5-85f")
+    assert make_parser().parse_args(shlex.split(report["commands"]["train"])[1:]).hidden == ()  # type: ignore[index]
+    wide = report_of(GlobalNetwork(64, (5000,), 10), "ecpix5-85f")
+    assert wide["commands"]["train"] is None  # type: ignore[index]
 
 
 def test_a_network_too_small_to_learn_is_said_so_with_what_helps(capsys: pytest.CaptureFixture[str]) -> None:
