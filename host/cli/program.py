@@ -3,16 +3,16 @@
 import argparse
 import sys
 
-from deep3.cost_model.boards import board_names
 from deep3.flow.by_name import program
 
+from .boards import BOARD_HELP, board_states
 from .command import Command, Report
 
 __all__ = ["COMMAND"]
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--board", required=True, metavar="B", help=f"one of {', '.join(board_names())}")
+    parser.add_argument("--board", required=True, metavar="B", help=BOARD_HELP)
     parser.add_argument(
         "bitstream", nargs="?", metavar="BITSTREAM", help="default: what deep3 build left in bitstreams/BOARD"
     )
@@ -39,5 +39,6 @@ COMMAND = Command(
     add_arguments=_add_arguments,
     run=_run,
     describe=_describe,
+    details=board_states,
 )
 """The subcommand."""

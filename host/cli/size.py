@@ -8,7 +8,8 @@ from deep3.cost_model.design import OBJECTIVES, Limits, Task
 from deep3.cost_model.local_network import GlobalNetwork
 from deep3.cost_model.profile import Profile
 from deep3.cost_model.sizing import size
-from deep3.files import check_output, write_text
+from deep3.errors import UsageError
+from deep3.files import STANDARD_OUTPUT, check_output, write_text
 from deep3.host.reports.sizing import board_report, worker_report
 from deep3.host.reports.sizing_advice import DEFAULT_ENGINE_FILE
 
@@ -78,13 +79,19 @@ def _run(arguments: argparse.Namespace) -> Report:
         workers=arguments.workers,
     )
     if arguments.profile:
+        for name in ("output", "picture", "unrouted"):
+            if getattr(arguments, name):
+                raise UsageError(f"--{name} is for --board, not for --profile")
         return _run_workers(task, arguments)
+    if arguments.force:
+        raise UsageError("--force is for --profile")
     board = load_board(arguments.board)
     for output in (arguments.output, arguments.picture):
         if output is not None:
             check_output(output)
     designs = size(task, board, arguments.unrouted)
-    report = board_report(designs, arguments.output, arguments.unrouted)
+    file = None if arguments.output == STANDARD_OUTPUT else arguments.output
+    report = board_report(designs, file, arguments.unrouted)
     if arguments.output:
         write_text(arguments.output, report["engine"])
     if arguments.picture:

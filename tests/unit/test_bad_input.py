@@ -112,6 +112,8 @@ CASES = [
     ("size --board ./boards --features 64 --hidden 8 --classes 10", BAD, "boards/board.toml: name is missing"),
     ("size --profile nosuch.json --features 64 --hidden 8 --classes 10", BAD, "nosuch.json"),
     ("size --profile engine.toml --features 64 --hidden 8 --classes 10", BAD, "engine.toml"),
+    (f"{SIZE} --force", USAGE, "--force is for --profile"),
+    ("size --profile x --features 4 --hidden 8 --classes 2 -o y", USAGE, "--output is for --board, not for --profile"),
     (f"{SIZE} --profile x.json", USAGE, "not allowed with argument --board"),
     ("size --board ecpix5-85f --features 0 --hidden 8 --classes 10", USAGE, "features must be between 1 and 1000000"),
     ("size --board ecpix5-85f --features 4 --hidden 0 --classes 10", USAGE, "hidden must be between 1 and 1000000"),

@@ -2,12 +2,13 @@
 
 import gc
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from deep3.cost_model.boards import load_board
+from deep3.cost_model.boards import FOLDER, load_board
 from deep3.flow import build as board_build
 from deep3.host.cli import main
 
@@ -150,6 +151,19 @@ def test_the_best_seed_is_kept_and_nothing_is_done_twice(
     report = json.loads(capsys.readouterr().out)
     assert (report["seed"], report["meets_timing"]) == (6, True)
     assert calls.read_text().splitlines()[4:] == ["seed 3", "seed 4", "seed 5", "seed 6", "pack"]
+
+
+def test_a_board_of_ones_own(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(FOLDER / "ecpix5-85f", tmp_path / "mine")
+    monkeypatch.chdir(tmp_path)
+    assert refused(capsys, "program", "--board", "./mine") == (
+        "deep3: there is no bitstream bitstreams/mine/deep3.bit; deep3 build --board ./mine makes one"
+    )
+    assert main(["build", "--board", "./mine", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["bitstream"] == "bitstreams/mine/deep3.bit"
+    assert (tmp_path / "bitstreams" / "mine" / "pins.lpf").exists()
 
 
 def test_the_report_in_words(capsys: pytest.CaptureFixture[str], tmp_path: Path, calls: Path) -> None:

@@ -308,6 +308,7 @@ def test_a_result_on_standard_output_stands_there_alone(
     out, err = capsys.readouterr()
     config = EngineConfig.from_toml(out)
     assert config.digest in err
+    assert "(after -o engine.toml beside what you typed)" in err
     assert list(tmp_path.iterdir()) == []
 
 

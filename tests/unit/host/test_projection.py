@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tqdm import tqdm
 
 from deep3.hdl.contract.fixed_point import RangeError
+from deep3.host.projection import dictionary
 from deep3.host.projection.dictionary import ProjectionError, basis_of_length, fit_projection, grow_basis
 
 
@@ -183,3 +185,11 @@ def test_samples_of_another_width_are_refused() -> None:
     with pytest.raises(ProjectionError) as caught:
         projection.transform(np.zeros((2, 4), np.float32))
     assert str(caught.value) == "samples must have 3 features, not the shape (2, 4)"
+
+
+def test_the_bar_of_a_long_projection_ends_at_its_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dictionary, "tqdm", lambda *given, **options: tqdm(*given, **{**options, "delay": 0}))
+    grow_basis(low_rank(1000, 8, 2, seed=1), 0.1)
+    assert "100%" in capsys.readouterr().err.rpartition("\r")[2]
