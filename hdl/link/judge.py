@@ -1,4 +1,4 @@
-"""Verdicts on a packet header, in two registered stages."""
+"""Verdicts on a packet header, in three registered stages."""
 
 from amaranth import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
@@ -48,7 +48,8 @@ class HeaderJudge(wiring.Component):
     """Compares a header with what may be asked of the board.
 
     Malformed: a type that is not the host's, a payload of the wrong size for its type, WRITE and READ of no or of too
-    many words, of an unknown space or past the end of one, WRITE to the counters. Latency 2 cycles.
+    many words, of an unknown space or past the end of one, WRITE to the counters. Latency 3 cycles, in which the header
+    stands still.
 
     Parameters
     ----------
@@ -107,20 +108,20 @@ class HeaderJudge(wiring.Component):
                 with m.Case(kind):
                     m.d.sync += sized.eq(header.length == length_bytes)
 
-        out_of_range = Signal()
-        bad_count = Signal()
         writes, reads = kinds[Type.WRITE], kinds[Type.READ]
-        m.d.comb += [
-            # `bad_count` is for counts of more bits.
-            out_of_range.eq(excess | (room < count[:_COUNT_BITS]) | (writes & counters)),
-            bad_count.eq(~count.any() | (count > MAX_PAYLOAD_WORDS)),
-        ]
+        # A stage of its own: behind its carry chain nothing else is decided in a cycle.
+        past_the_end = Signal(reset_less=True)
+        bad_count = Signal(reset_less=True)
         m.d.sync += [getattr(verdict, kind.name.lower()).eq(flag) for kind, flag in kinds.items()]
         m.d.sync += [
+            # `bad_count` is for counts of more bits.
+            past_the_end.eq(room < count[:_COUNT_BITS]),
+            bad_count.eq(~count.any() | (count > MAX_PAYLOAD_WORDS)),
             verdict.malformed.eq(
                 ~Cat(*kinds.values()).any()
                 | ~sized
-                | ((writes | reads) & (out_of_range | bad_count))
+                | ((writes | reads) & (excess | past_the_end | bad_count))
+                | (writes & counters)
             ),
             verdict.is_current.eq(names_session & names_current),
             verdict.opens_session.eq(names_session & ~names_current & expects_current),

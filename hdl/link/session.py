@@ -29,7 +29,7 @@ _PARAMETER_WORDS = -(-start_layout().size // 16)
 class Session(wiring.Component):
     """Takes packets one at a time, in the order of their arrival, and finishes each before the next.
 
-    11 cycles from the first word of a packet to the decision, then one cycle a word of WRITE, then the reply if there
+    12 cycles from the first word of a packet to the decision, then one cycle a word of WRITE, then the reply if there
     is one. It waits for the host bus, for the transmitter and, after a HELLO that opens a session, for the engine to
     become idle. A START that it would act upon is malformed where `StartParameters.check` refuses it.
 
@@ -126,6 +126,8 @@ class Session(wiring.Component):
             m.next = "JUDGE"
         with m.State("JUDGE"):
             m.d.sync += self.slot.eq(self.words_slot)
+            m.next = "VERDICT"
+        with m.State("VERDICT"):
             m.next = "DECIDE"
 
     def _decide(self, m: Module) -> None:
