@@ -7,8 +7,8 @@ Proved of a ring of 16 bytes: nothing in it but the width of its pointers depend
 from functools import partial
 
 from amaranth.hdl import Cat, Module, Signal, Value
+from one_word import OneWord
 from prover import Describe, Specification, bounded, refuted, variant
-from test_packet_buffer_proof import OneWord
 
 from deep3.hdl.link.ethernet.frame_ring import FrameRing
 
