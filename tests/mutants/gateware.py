@@ -49,7 +49,6 @@ def _in(unit: str, file: str, before: str, after: str, test: str = "") -> Gatewa
 
 
 _LINK, _SESSION, _BUFFER = RTL.format("link"), FORMAL.format("session"), FORMAL.format("packet_buffer")
-_COLUMNS = RTL.format("columns")
 
 GATEWARE_MUTATIONS = (
     _in("countdown", "engine/countdown", "single.eq(self.count == 1)", "single.eq(self.count == 2)"),
@@ -71,7 +70,7 @@ GATEWARE_MUTATIONS = (
     _in("lanes", "engine/lanes", "decoded.half.eq(backward | ", "decoded.half.eq(",
         "tests/unit/hdl/test_lane_operations.py"),
     _in("lanes", "engine/lanes", "presented[LANE_PRODUCT_CYCLES] & control.update", "presented[LANE_PRODUCT_CYCLES]"),
-    _in("columns", "engine/columns", "Mux(post.results_valid, post.saturated, 0)", "post.saturated", _COLUMNS),
+    _in("columns", "engine/columns", 'delay(m, self.aux[lane], index, name=f"aux_{lane}")', "self.aux[lane]"),
     _in("loss", "engine/loss_lane", "(value > largest)", "(value >= largest)"),
     _in("loss", "engine/loss_lane", "self.counts & (label == self.best)", "label == self.best"),
     _in("loss", "engine/loss", "left.eq(count), writes.eq(count.any())", "left.eq(count), writes.eq(1)"),
