@@ -25,7 +25,7 @@ fuzz: setup
 
 mutants: setup
 	PYTHONPATH=tests nice $(BIN)/python -m mutants --seconds $(MUTANT_SECONDS) --seed $(MUTANT_SEED) --floor $(MUTANT_FLOOR)
-	@if [ -f tests/mutants/run_gateware.py ]; then PYTHONPATH=tests nice $(BIN)/python -m mutants.run_gateware; fi
+	PYTHONPATH=tests nice $(BIN)/python -m mutants.run_gateware --seconds $(MUTANT_SECONDS) --seed $(MUTANT_SEED)
 
 lint: setup
 	$(BIN)/ruff check .
