@@ -71,6 +71,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Learning rate for the mean gradient of a batch; it falls eightfold over the run.
     projection
         Threshold beta of the dictionary projection; None keeps the features.
+    embedding
+        Length of the projected samples, as `deep3.size` answers it, in place of ``projection``.
     validation_share
         Share of the samples set aside to choose the best network by; at least one sample.
     deterministic
@@ -119,6 +121,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         epochs: float = 30.0,
         rate: float = 0.1,
         projection: float | None = None,
+        embedding: int | None = None,
         validation_share: float = 0.1,
         deterministic: bool = True,
         config: str | None = None,
@@ -134,6 +137,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.epochs = epochs
         self.rate = rate
         self.projection = projection
+        self.embedding = embedding
         self.validation_share = validation_share
         self.deterministic = deterministic
         self.config = config

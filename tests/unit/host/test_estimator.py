@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_digits, load_iris
 from sklearn.utils.estimator_checks import check_estimator
 
 from deep3.errors import Deep3Error
@@ -87,3 +87,11 @@ def test_no_file_is_written(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(str(tmp_path))
     Classifier(**QUICK).fit(X, Y)
     assert list(tmp_path.iterdir()) == []  # type: ignore[attr-defined]
+
+
+def test_an_embedding_of_a_wanted_length() -> None:
+    x, y = load_digits(return_X_y=True)
+    classifier = Classifier(hidden=(8,), epochs=1, embedding=20, random_state=0).fit(x, y)
+    assert classifier.model_.network.inputs == 20
+    with pytest.raises(ValueError, match="say the same thing"):
+        Classifier(embedding=20, projection=0.3).fit(x, y)
