@@ -9,16 +9,16 @@ from golden_board import golden_board
 from small_network import CONFIG
 
 from deep3.hdl.contract.config import EngineConfig
+from deep3.host.board import by_address
 from deep3.host.cli import main
-from deep3.host.link.session import Session
-from deep3.host.workers import open as workers
 
 PATIENCE_S = 0.6
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "Session", functools.partial(Session, patience_s=PATIENCE_S))
+    held = functools.partial(by_address.HeldSession, patience_s=PATIENCE_S)
+    monkeypatch.setattr(by_address, "HeldSession", held)
 
 
 def train(capsys: pytest.CaptureFixture[str], tmp_path: Path, *arguments: str) -> tuple[int, list[str]]:
