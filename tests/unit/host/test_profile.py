@@ -62,7 +62,7 @@ def test_what_is_no_profile_is_named(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ProfileError, match="not a profile"):
         Profile.load(path, lambda _: HERE)
-    with pytest.raises(ProfileError, match="not a profile"):
+    with pytest.raises(ProfileError, match="cannot read the profile: No such file"):
         Profile.load(tmp_path / "none.json", lambda _: HERE)
 
 
