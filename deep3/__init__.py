@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from deep3.hdl.contract.config import EngineConfig
     from deep3.host.reports.sized import Sizing, size
     from deep3.host.training.estimator import Classifier
+    from deep3.host.training.from_python import TrainResult, train
     from deep3.host.training.model import Model, load
-    from deep3.host.training.session import TrainResult, train
-    from deep3.host.workers.hand import Board
+    from deep3.host.workers.public_board import Board
     from deep3.version import VERSION as __version__
 
 __all__ = [
@@ -26,14 +26,14 @@ __all__ = [
 ]  # fmt: skip
 
 _PLACES = {
-    "Board": "host.workers.hand:Board",
+    "Board": "host.workers.public_board:Board",
     "Classifier": "host.training.estimator:Classifier",
     "Deep3Error": "errors:Deep3Error",
     "EngineConfig": "hdl.contract.config:EngineConfig",
     "Model": "host.training.model:Model",
     "Network": "compiler.network.network:Network",
     "Sizing": "host.reports.sized:Sizing",
-    "TrainResult": "host.training.session:TrainResult",
+    "TrainResult": "host.training.from_python:TrainResult",
     "__version__": "version:VERSION",
     "boards": "cost_model.boards:board_names",
     "build": "flow.by_name:build",
@@ -41,7 +41,7 @@ _PLACES = {
     "load_board": "cost_model.boards:load_board",
     "program": "flow.by_name:program",
     "size": "host.reports.sized:size",
-    "train": "host.training.session:train",
+    "train": "host.training.from_python:train",
 }
 """Module below deep3, and the name there."""
 

@@ -9,7 +9,7 @@ from small_network import CONFIG, NETWORK
 from deep3.errors import Deep3Error
 from deep3.hdl.contract.fixed_point import RangeError
 from deep3.host.workers.base import BackendError
-from deep3.host.workers.hand import Board, BoardUseError
+from deep3.host.workers.public_board import Board, BoardUseError
 
 RNG = np.random.default_rng(1)
 BATCH = 4
