@@ -25,7 +25,8 @@ def test_a_shape_speaks_for_every_board_with_its_part_and_no_other() -> None:
     }
     assert set(found["ecpix5-85f"]) == set(found["butterstick"]) == {(12, 12), (16, 8)}
     assert set(found["ecpix5-45f"]) == set(found["versa-ecp5-5g"]) == {(8, 8)}
-    assert set(found["colorlight-5a-75b"]) == {(4, 4)}
+    # Its 4x4 came to 124.8 MHz, which is no evidence for 125.
+    assert found["colorlight-5a-75b"] == []
     assert found["arty-a7-100"] == found["genesys2"] == found["ml605"] == []
 
 
