@@ -15,6 +15,7 @@ from deep3.host.reports.sizing_advice import DEFAULT_ENGINE_FILE
 
 from .boards import BOARD_HELP, board_states
 from .command import Command, Report
+from .hidden_sizes import hidden_sizes
 
 __all__ = ["COMMAND"]
 
@@ -29,7 +30,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     platform.add_argument("--profile", metavar="FILE", help="CPU or CUDA workers as deep3 profile measured them")
     parser.add_argument("--force", action="store_true", help="with --profile: also one of another machine")
     parser.add_argument("--features", type=int, required=True, metavar="N", help="features of a sample")
-    parser.add_argument("--hidden", type=_sizes, required=True, metavar="N,N", help="neurons of hidden layers, or none")
+    parser.add_argument(
+        "--hidden", type=hidden_sizes, required=True, metavar="N,N", help="neurons of hidden layers, or none"
+    )
     parser.add_argument("--classes", type=int, required=True, metavar="N", help="classes")
     parser.add_argument("--samples", type=int, default=10_000, metavar="N", help="training samples (default 10000)")
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="samples of a batch (default 32)")
@@ -60,13 +63,6 @@ def _picture(text: str) -> str:
     if Path(text).suffix.lower() not in PICTURES:
         raise argparse.ArgumentTypeError(f"must end in {', '.join(PICTURES)}, not {text!r}")
     return text
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    try:
-        return () if text == "none" else tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be none or integers separated by commas, not {text!r}") from None
 
 
 def _run(arguments: argparse.Namespace) -> Report:

@@ -10,6 +10,7 @@ from deep3.host.training.settings import ACTIVATIONS, LOSSES, SettingsError, Tra
 from deep3.host.workers.threads import wait_without_spinning
 
 from .command import Command, Report
+from .hidden_sizes import hidden_sizes
 
 __all__ = ["COMMAND"]
 
@@ -36,7 +37,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: the usual place)",
     )
     parser.add_argument(
-        "--hidden", type=_sizes, metavar="N,N", help="neurons of each hidden layer, or none (default 64,32)"
+        "--hidden", type=hidden_sizes, metavar="N,N", help="neurons of each hidden layer, or none (default 64,32)"
     )
     parser.add_argument(
         "--worker",
@@ -94,15 +95,6 @@ def _flag(parser: argparse.ArgumentParser, name: str, text: str) -> None:
 def _number(parser: argparse.ArgumentParser, name: str, kind: type, text: str) -> None:
     default = DEFAULTS[name.replace("-", "_")]
     parser.add_argument(f"--{name}", type=kind, metavar="N" if kind is int else "X", help=f"{text} (default {default})")
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    if text == "none":
-        return ()
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be none or integers separated by commas, not {text!r}") from None
 
 
 def _beta(text: str) -> float | None:

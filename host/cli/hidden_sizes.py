@@ -1,0 +1,19 @@
+"""Hidden layers as they are typed behind ``--hidden``."""
+
+import argparse
+
+__all__ = ["hidden_sizes"]
+
+
+def hidden_sizes(text: str) -> tuple[int, ...]:
+    """Neurons of each hidden layer from ``64,32``; none from ``none``.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        For anything else.
+    """
+    try:
+        return () if text == "none" else tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be none or integers separated by commas, not {text!r}") from None
