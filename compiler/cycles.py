@@ -6,8 +6,9 @@ The next instruction is fetched before the shortest one ends, so that only the f
 from collections.abc import Sequence
 
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import Instruction, Loss
-from deep3.hdl.contract.timing import SETUP_CYCLES, drain_cycles, fetch_cycles, flush_cycles, loss_tail_cycles
+from deep3.hdl.contract.instruction import Instruction
+from deep3.hdl.contract.program import Loss
+from deep3.hdl.contract.timing import SETUP_CYCLES, fetch_cycles, flush_cycles, loss_tail_cycles, results_cycles
 
 __all__ = ["instruction_cycles", "loss_wait_cycles", "run_cycles"]
 
@@ -21,7 +22,7 @@ def loss_wait_cycles(instruction: Instruction, config: EngineConfig) -> int:
     )
     # The last class leaves the lanes one cycle behind its issue in the sequencer, and the drain.
     since_last_class = instruction.tile_cycles - instruction.time_count + flush_cycles(config)
-    return max(0, 1 + drain_cycles(config) + tail - since_last_class)
+    return max(0, 1 + results_cycles(config) + tail - since_last_class)
 
 
 def instruction_cycles(instruction: Instruction, config: EngineConfig) -> int:
@@ -36,4 +37,4 @@ def run_cycles(program: Sequence[Instruction], config: EngineConfig, batches: in
         # To take the parameters, and to see that nothing is to be done.
         return 2
     # One cycle more to see that all batches are done.
-    return fetch_cycles() + batches * sum(instruction_cycles(i, config) for i in program) + 1
+    return fetch_cycles(config) + batches * sum(instruction_cycles(i, config) for i in program) + 1

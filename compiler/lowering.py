@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import Format, Instruction, Loss, Mode, StartParameters
+from deep3.hdl.contract.instruction import Instruction
+from deep3.hdl.contract.program import Format, Loss, Mode, StartParameters
 
 from .layout import DoesNotFit, Layout, Matrix
 from .schedule import Orientation, Phase, Product, View, schedule

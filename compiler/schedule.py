@@ -5,7 +5,9 @@ from enum import Enum
 from itertools import pairwise
 
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import Format, Function, Instruction, Loss, Memory, Mode, Walk
+from deep3.hdl.contract.instruction import Instruction
+from deep3.hdl.contract.nest import Walk
+from deep3.hdl.contract.program import Format, Function, Loss, Memory, Mode
 from deep3.hdl.contract.timing import block_cycles
 
 from .cycles import instruction_cycles
@@ -74,16 +76,16 @@ class View:
         """Row after row: vectors of ``lanes`` elements a reduction tile, ``row_tile`` rows an outer tile."""
         return Walk(
             base=self.base,
-            inner=self.row_stride,
-            reduction=lanes * self.element_stride,
-            outer=row_tile * self.row_stride,
+            inner=(self.row_stride,),
+            reduction=(lanes * self.element_stride,),
+            outer=(row_tile * self.row_stride,),
             lane_step=(self.element_stride - 1) // banks,
             buffered=self.buffered,
         )
 
     def results(self, banks: int, tile_width: int) -> Walk:
         """Row after row: vectors of ``tile_width`` elements an outer tile."""
-        return replace(self.vectors(banks, 0, 0), outer=tile_width * self.element_stride)
+        return replace(self.vectors(banks, 0, 0), outer=(tile_width * self.element_stride,))
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def _chunk(
 
 
 def _later(walk: Walk, steps: int) -> Walk:
-    return replace(walk, base=walk.base + steps * walk.inner)
+    return replace(walk, base=walk.base + steps * sum(walk.inner))
 
 
 def _tile_cycles(

@@ -17,7 +17,6 @@ from deep3.hdl.contract.geometry import (
     STORE_WORDS,
     group_widths,
 )
-from deep3.hdl.contract.program import INSTRUCTION_WORDS
 from deep3.hdl.contract.protocol import PACKET_BUFFERS
 from deep3.hdl.contract.tables import activation_tables, exp2_table, log2_table
 

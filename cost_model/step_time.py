@@ -8,7 +8,8 @@ from functools import cached_property
 from deep3.compiler.cycles import instruction_cycles, loss_wait_cycles
 from deep3.compiler.lowering import Lowered
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import Instruction, Loss, Memory, Mode
+from deep3.hdl.contract.instruction import Instruction
+from deep3.hdl.contract.program import Loss, Memory, Mode
 
 from .link_time import LinkTime
 

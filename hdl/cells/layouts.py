@@ -3,7 +3,8 @@
 from amaranth import unsigned
 from amaranth.lib import data
 
-from deep3.hdl.contract.program import START_FIELDS, instruction_fields
+from deep3.hdl.contract.instruction import instruction_fields
+from deep3.hdl.contract.program import START_FIELDS
 
 __all__ = ["instruction_layout", "start_layout"]
 

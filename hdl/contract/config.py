@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import tomli_w
 
 from deep3.errors import Deep3Error
 
-from .program import ADDRESS_BITS, INSTRUCTION_WORDS, LABEL_ADDRESS_BITS, Space, counter_word
+from .instruction import DEEP_ENCODING, FLAT_ENCODING, Encoding
+from .program import ADDRESS_BITS, LABEL_ADDRESS_BITS, Space, counter_word
 
 __all__ = ["BANK_GRANULARITY_WORDS", "LIMITS", "ConfigError", "EngineConfig", "Limit"]
 
@@ -63,8 +64,9 @@ LIMITS = {
     "max_classes": Limit(2, 256, power_of_two=True),
     "max_layers": Limit(1, 16),
 }
-"""What `EngineConfig` takes, by field. All banks of an operand memory together hold 2^18 words at most: the limits of
-``*_bank_words`` are those of two banks, more banks have lower ones (`EngineConfig.limit`)."""
+"""What `EngineConfig` takes, by field. All banks of an operand memory together hold 2^18 words at most, 2^20 with
+``convolution``: the limits of ``*_bank_words`` are those of two banks, more banks have lower ones
+(`EngineConfig.limit`)."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ class EngineConfig:
     rows, columns
         Shape of the systolic array: ``rows`` carries the reduction dimension, ``columns`` one output dimension.
     activation_bank_words, weight_bank_words, error_bank_words
-        Depth of one bank of A, W and E; whole multiples of 1024, at most 2^18 words in all banks of a memory.
+        Depth of one bank of A, W and E; whole multiples of 1024, at most 2^18 words in all banks of a memory (2^20
+        with ``convolution``).
     label_words
         Depth of the label memory (one class index a sample, every resident batch); a power of two.
     accumulator_words
@@ -94,6 +97,9 @@ class EngineConfig:
         Deepest network; sizes the program memory.
     loss_unit
         Without it the engine is forward-only: softmax, error and class outputs are left out.
+    convolution
+        Loops of several levels, biases without a word of their own, maxima over windows (`hdl.contract.instruction`),
+        and up to 2^20 words a memory. Without it the engine computes fully connected layers.
 
     Raises
     ------
@@ -113,19 +119,27 @@ class EngineConfig:
     max_classes: int = 64
     max_layers: int = 8
     loss_unit: bool = True
+    convolution: bool = field(default=False, metadata={"off": False})
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if type(value) is not field.type:
-                raise ConfigError(f"{field.name} must be of type {field.type.__name__}, not {value!r}")  # type: ignore[union-attr]
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if type(value) is not each.type:
+                raise ConfigError(f"{each.name} must be of type {each.type.__name__}, not {value!r}")  # type: ignore[union-attr]
         for name in LIMITS:
             self.limit(name).check(name, getattr(self, name))
 
     def limit(self, name: str) -> Limit:
         """What a field takes beside the other fields of this engine."""
         limit = LIMITS[name]
-        return replace(limit, high=(1 << ADDRESS_BITS) // self.banks) if name.endswith("_bank_words") else limit
+        if not name.endswith("_bank_words"):
+            return limit
+        return replace(limit, high=(1 << self.encoding.address_bits) // self.banks)
+
+    @property
+    def encoding(self) -> Encoding:
+        """How the engine encodes its instructions."""
+        return DEEP_ENCODING if self.convolution else FLAT_ENCODING
 
     @property
     def banks(self) -> int:
@@ -165,7 +179,7 @@ class EngineConfig:
             Space.WEIGHT: self.weight_words,
             Space.ERROR: self.error_words,
             Space.LABEL: self.label_words,
-            Space.PROGRAM: self.max_instructions * INSTRUCTION_WORDS,
+            Space.PROGRAM: self.max_instructions * self.encoding.words,
             Space.COUNTER: counter_word(self.max_instructions),
         }[space]
 
@@ -177,9 +191,9 @@ class EngineConfig:
         without an option has the digest that it had before the option existed.
         """
         hardware = {
-            field.name: getattr(self, field.name)
-            for field in fields(self)
-            if "off" not in field.metadata or getattr(self, field.name) != field.metadata["off"]
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if "off" not in each.metadata or getattr(self, each.name) != each.metadata["off"]
         }
         text = f"deep3 rtl {RTL_VERSION}\n" + tomli_w.dumps({"engine": hardware})
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -209,7 +223,7 @@ class EngineConfig:
         table: Any = document["engine"]
         if not isinstance(table, dict):
             raise ConfigError(f"{source}: engine must be a table, not {table!r}")
-        known = [field.name for field in fields(cls)]
+        known = [each.name for each in fields(cls)]
         for name in table:
             if name not in known:
                 raise ConfigError(f"{source}: unknown key {name!r} in [engine]; known keys: {', '.join(known)}")

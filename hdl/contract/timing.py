@@ -5,16 +5,17 @@ A unit places its registers by the constants of its section; its bench holds it 
 
 from .config import EngineConfig
 from .geometry import group_widths
-from .program import INSTRUCTION_WORDS, Loss
+from .program import Loss
 
 __all__ = [
     "ACCUMULATE_CYCLES", "ADDRESS_CYCLES", "BANK_CYCLES", "COUNTER_READ_CYCLES", "LANE_CYCLES", "LANE_PRODUCT_CYCLES",
     "LOSS_DIFFERENCE_CYCLES", "LOSS_EXPONENTIAL_CYCLES", "LOSS_EXPONENT_CYCLES", "LOSS_LABEL_CYCLES",
     "LOSS_LEAVE_CYCLES", "LOSS_LOGARITHM_CYCLES", "LOSS_PASS_GAP_CYCLES", "LOSS_READ_CYCLES", "LOSS_SCALED_CYCLES",
-    "LOSS_SUM_CYCLES", "MEMORY_READ_CYCLES", "MEMORY_WRITE_CYCLES", "MSE_CYCLES", "PROGRAM_READ_CYCLES",
-    "READ_AHEAD_CYCLES", "REVISIT_CYCLES", "ROLE_CYCLES", "ROTATE_CYCLES", "SELECT_CYCLES", "SETUP_CYCLES",
-    "SOFTMAX_CYCLES", "STORE_READ_CYCLES", "SUM_CYCLES", "aux_cycles", "block_cycles", "columns_cycles", "drain_cycles",
-    "fetch_cycles", "flush_cycles", "loss_tail_cycles", "sums_cycles",
+    "LOSS_SUM_CYCLES", "MASK_CYCLES", "MEMORY_READ_CYCLES", "MEMORY_WRITE_CYCLES", "MSE_CYCLES", "POOL_CYCLES",
+    "PROGRAM_READ_CYCLES", "READ_AHEAD_CYCLES", "REVISIT_CYCLES", "ROLE_CYCLES", "ROTATE_CYCLES", "SELECT_CYCLES",
+    "SETUP_CYCLES", "SOFTMAX_CYCLES", "STORE_READ_CYCLES", "SUM_CYCLES", "WALK_CYCLES", "aux_cycles", "block_cycles",
+    "columns_cycles", "drain_cycles", "fetch_cycles", "flush_cycles", "loss_tail_cycles", "mask_cycles",
+    "operand_cycles", "pool_cycles", "results_cycles", "sums_cycles", "walk_cycles",
 ]  # fmt: skip
 
 # The systolic array and its accumulators.
@@ -100,9 +101,34 @@ SETUP_CYCLES = 9
 """From accepting an instruction to its first load: walkers start, lane steps settle in the bank address units."""
 
 
-def fetch_cycles() -> int:
+WALK_CYCLES = 1
+"""Walkers of several levels: register behind the choice of the jump."""
+
+MASK_CYCLES = 1
+"""Register behind the mask of an operand and its forced ones."""
+
+POOL_CYCLES = 1
+"""Register that keeps the maximum of a window."""
+
+
+def walk_cycles(config: EngineConfig) -> int:
+    """Issue of a vector to its flat address."""
+    return WALK_CYCLES if config.convolution else 0
+
+
+def mask_cycles(config: EngineConfig) -> int:
+    """Operands out of the memories to operands at the array."""
+    return MASK_CYCLES if config.convolution else 0
+
+
+def pool_cycles(config: EngineConfig) -> int:
+    """Results of the lanes to what is stored of them."""
+    return POOL_CYCLES if config.convolution else 0
+
+
+def fetch_cycles(config: EngineConfig) -> int:
     """Cycles between ``begin`` and ``ready`` of the instruction prefetch."""
-    return INSTRUCTION_WORDS + PROGRAM_READ_CYCLES
+    return config.encoding.words + PROGRAM_READ_CYCLES
 
 
 def sums_cycles(config: EngineConfig) -> int:
@@ -115,14 +141,24 @@ def columns_cycles(config: EngineConfig) -> int:
     return sums_cycles(config) + LANE_CYCLES + len(group_widths(config.columns)) - 1
 
 
+def operand_cycles(config: EngineConfig) -> int:
+    """Issue of a vector to its operands at the array."""
+    return walk_cycles(config) + STORE_READ_CYCLES + mask_cycles(config)
+
+
 def aux_cycles(config: EngineConfig) -> int:
-    """Issue of a vector to the issue of its auxiliary read, both of which take `STORE_READ_CYCLES`."""
-    return sums_cycles(config)
+    """Issue of a vector to the issue of its auxiliary read, which is not masked."""
+    return sums_cycles(config) + mask_cycles(config)
+
+
+def results_cycles(config: EngineConfig) -> int:
+    """Issue of a vector of the last reduction tile to its results."""
+    return operand_cycles(config) + columns_cycles(config)
 
 
 def drain_cycles(config: EngineConfig) -> int:
-    """Issue of a vector of the last reduction tile to its results."""
-    return STORE_READ_CYCLES + columns_cycles(config)
+    """Issue of a vector of the last reduction tile until what becomes of it goes to the operand memories."""
+    return results_cycles(config) + pool_cycles(config)
 
 
 def flush_cycles(config: EngineConfig) -> int:

@@ -4,8 +4,6 @@ from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from deep3.hdl.contract.program import COUNT_BITS
-
 __all__ = ["Countdown"]
 
 

@@ -4,7 +4,6 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from deep3.hdl.contract.program import INSTRUCTION_WORDS
 from deep3.hdl.contract.timing import PROGRAM_READ_CYCLES, fetch_cycles
 
 __all__ = ["Fetch"]

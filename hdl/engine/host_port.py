@@ -10,7 +10,7 @@ from deep3.hdl.cells.bus import read_layout, write_layout
 from deep3.hdl.cells.pipeline import NO_COLLISION_LOGIC, delay
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.geometry import READS_IN_FLIGHT
-from deep3.hdl.contract.program import ADDRESS_BITS, INSTRUCTION_WORDS, Space
+from deep3.hdl.contract.program import ADDRESS_BITS, Space
 from deep3.hdl.contract.timing import COUNTER_READ_CYCLES, STORE_READ_CYCLES
 
 from .store import host_word_layout

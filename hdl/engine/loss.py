@@ -16,7 +16,7 @@ from amaranth.lib.wiring import In, Out
 from deep3.hdl.cells.pipeline import NO_COLLISION_LOGIC, delay, history
 from deep3.hdl.cells.primitives import RegisterCopy
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import COUNT_BITS, LABEL_ADDRESS_BITS, Loss
+from deep3.hdl.contract.program import LABEL_ADDRESS_BITS, Loss
 from deep3.hdl.contract.timing import (
     LOSS_EXPONENT_CYCLES,
     LOSS_EXPONENTIAL_CYCLES,

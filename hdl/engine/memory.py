@@ -13,7 +13,7 @@ from amaranth.lib.wiring import In, Member, Out
 
 from deep3.hdl.cells.pipeline import NO_COLLISION_LOGIC, delay
 from deep3.hdl.cells.primitives import RegisterCopy
-from deep3.hdl.contract.program import ADDRESS_BITS, LANE_STEP_BITS
+from deep3.hdl.contract.program import ADDRESS_BITS
 from deep3.hdl.contract.timing import ADDRESS_CYCLES, BANK_CYCLES, ROTATE_CYCLES
 
 __all__ = ["BankAddresses", "Gather", "OperandBanks", "Scatter"]

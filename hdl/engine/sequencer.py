@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from deep3.hdl.cells.layouts import instruction_layout, start_layout
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import ADDRESS_BITS, COUNT_BITS, INSTRUCTION_WORDS, LABEL_ADDRESS_BITS
+from deep3.hdl.contract.program import ADDRESS_BITS, LABEL_ADDRESS_BITS
 from deep3.hdl.contract.timing import SETUP_CYCLES, flush_cycles
 
 from .countdown import Countdown

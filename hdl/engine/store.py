@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from deep3.hdl.cells.pipeline import delay
 from deep3.hdl.cells.primitives import RegisterCopy
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import ADDRESS_BITS, LANE_STEP_BITS, Memory
+from deep3.hdl.contract.program import ADDRESS_BITS, Memory
 from deep3.hdl.contract.timing import (
     MEMORY_READ_CYCLES,
     MEMORY_WRITE_CYCLES,

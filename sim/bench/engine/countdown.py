@@ -6,7 +6,6 @@ from typing import Any
 
 import cocotb
 
-from deep3.hdl.contract.program import COUNT_BITS
 from deep3.sim.bench.timeline import Timeline
 from deep3.sim.golden.engine.countdown import Countdown
 

@@ -10,7 +10,7 @@ from cocotb.triggers import ReadOnly, RisingEdge
 from numpy.typing import NDArray
 
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import INSTRUCTION_WORDS, Counter, Space, StartParameters
+from deep3.hdl.contract.program import Counter, Space, StartParameters
 from deep3.sim.cases import Case, random_case
 from deep3.sim.golden.engine.engine import Engine
 

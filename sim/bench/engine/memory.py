@@ -9,7 +9,7 @@ from amaranth import Module, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from deep3.hdl.contract.program import ADDRESS_BITS, LANE_STEP_BITS
+from deep3.hdl.contract.program import ADDRESS_BITS
 from deep3.hdl.contract.timing import ADDRESS_CYCLES, MEMORY_READ_CYCLES
 from deep3.hdl.engine.memory import BankAddresses, Gather, OperandBanks, Scatter
 from deep3.sim.bench.timeline import Timeline

@@ -4,7 +4,6 @@ import random
 from collections import deque
 from typing import Any
 
-from deep3.hdl.contract.program import INSTRUCTION_WORDS
 from deep3.hdl.contract.timing import PROGRAM_READ_CYCLES
 
 __all__ = ["ProgramMemory"]

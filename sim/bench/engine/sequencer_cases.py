@@ -5,17 +5,9 @@ from dataclasses import replace
 
 from deep3.compiler.schedule import MIN_TILE_CYCLES
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import (
-    ADDRESS_BITS,
-    Format,
-    Function,
-    Instruction,
-    Loss,
-    Memory,
-    Mode,
-    StartParameters,
-    Walk,
-)
+from deep3.hdl.contract.instruction import Instruction
+from deep3.hdl.contract.nest import Walk
+from deep3.hdl.contract.program import ADDRESS_BITS, Format, Function, Loss, Memory, Mode, StartParameters
 from deep3.hdl.contract.timing import SETUP_CYCLES, fetch_cycles
 from deep3.sim.golden.engine.sequencer import Inputs
 

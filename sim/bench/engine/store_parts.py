@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import ADDRESS_BITS, LANE_STEP_BITS, Memory
+from deep3.hdl.contract.program import ADDRESS_BITS, Memory
 from deep3.hdl.contract.timing import MEMORY_WRITE_CYCLES
 from deep3.sim.bench.words import pack, random_word, unpack
 from deep3.sim.golden.engine.store import OperandStore

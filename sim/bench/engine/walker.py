@@ -7,7 +7,9 @@ from typing import Any
 import cocotb
 
 from deep3.hdl.cells.layouts import instruction_layout
-from deep3.hdl.contract.program import ADDRESS_BITS, Instruction, Memory, Mode, Walk
+from deep3.hdl.contract.instruction import Instruction
+from deep3.hdl.contract.nest import Walk
+from deep3.hdl.contract.program import ADDRESS_BITS, Memory, Mode
 from deep3.hdl.engine.walker import Level
 from deep3.sim.bench.timeline import Timeline
 from deep3.sim.golden.engine.walker import walk_addresses

@@ -7,16 +7,8 @@ from numpy.typing import NDArray
 
 from deep3.compiler.cycles import instruction_cycles, loss_wait_cycles
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import (
-    COUNTERS,
-    INSTRUCTION_WORDS,
-    Counter,
-    Instruction,
-    Memory,
-    ProgramError,
-    Space,
-    StartParameters,
-)
+from deep3.hdl.contract.instruction import Instruction
+from deep3.hdl.contract.program import COUNTERS, Counter, Memory, ProgramError, Space, StartParameters
 from deep3.hdl.contract.timing import fetch_cycles
 
 from .execute import Memories, Rate, execute
@@ -51,7 +43,7 @@ class Engine:
         self.config = config
         self.memories = Memories(config)
         self.batches_done = 0
-        self._program = np.zeros(config.max_instructions * INSTRUCTION_WORDS, np.uint16)
+        self._program = np.zeros(config.max_instructions * config.encoding.words, np.uint16)
         self._counters = dict.fromkeys(Counter, 0)
         self._instruction_counters = np.zeros((config.max_instructions, 2), np.int64)
         self._run: StartParameters | None = None
@@ -118,7 +110,7 @@ class Engine:
             return
         parameters.check(self.config.max_instructions)
         first, count = parameters.first_instruction, parameters.instruction_count
-        encoded = self._program.reshape(-1, INSTRUCTION_WORDS)[first : first + count]
+        encoded = self._program.reshape(-1, self.config.encoding.words)[first : first + count]
         self._plans = [self._plan(row.tobytes()) for row in encoded]
         self._run = parameters
         self._counters = dict.fromkeys(Counter, 0)
@@ -161,8 +153,8 @@ class Engine:
         rate = Rate(run.rate_mantissa, run.rate_shift)
         if not self.batches_done:
             # The first fetch begins with START; the random words are seeded meanwhile, for one cycle.
-            self._count(Counter.CYCLES, fetch_cycles() - 1)
-            self._count(Counter.FETCH_WAIT, fetch_cycles() - 1)
+            self._count(Counter.CYCLES, fetch_cycles(self.config) - 1)
+            self._count(Counter.FETCH_WAIT, fetch_cycles(self.config) - 1)
         for slot, plan in enumerate(self._plans, run.first_instruction):
             outcome = execute(plan, self.memories, buffer * run.buffer_words, buffer * run.label_words, rate)
             cycles = instruction_cycles(plan.instruction, self.config)
@@ -179,7 +171,7 @@ class Engine:
 
     def _decode(self, encoded: bytes) -> Plan:
         words = np.frombuffer(encoded, np.uint16).tolist()
-        return Plan(Instruction.decode(words), self.config)
+        return Plan(Instruction.decode(words, self.config.encoding), self.config)
 
     def _counter_words(self) -> Words:
         totals = np.zeros(COUNTERS, np.uint32)

@@ -6,14 +6,22 @@ import torch
 from torch import Tensor
 
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import Instruction, Loss, Memory, ProgramError
+from deep3.hdl.contract.instruction import Mask
+from deep3.hdl.contract.program import Loss, Memory, Mode, ProgramError
 
 from . import lanes, loss
 from .fixed import ACCUMULATOR_BITS, wrap
 from .plan import Operand, Plan
+from .pool import clear_positions, keep_positions, mask_positions, window_maxima
 from .random_words import RandomWords
 
 __all__ = ["Memories", "Outcome", "Rate", "execute"]
+
+_ONE = torch.tensor(4096, dtype=torch.int16)
+"""1.0 in Q3.12."""
+
+_ELEMENTS = 1 << 22
+"""Words of the stream that are gathered at once."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +60,26 @@ class Memories:
         self.labels = torch.zeros(config.label_words, dtype=torch.int64)
         self.random = RandomWords(config.columns)
 
-    def gather(self, operand: Operand, buffer_offset: int) -> Tensor:
-        """The words at the operand's addresses, int16."""
-        memory, addresses = self._located(operand, buffer_offset)
-        return memory[addresses]
+    def gather(self, operand: Operand, outer: Tensor, buffer_offset: int) -> Tensor:
+        """The words of outer tiles with these offsets, int16 [*outer.shape, *operand.vector.shape]; lanes that do not
+        count may be anywhere, and yield any word."""
+        memory = self.located(operand, buffer_offset)
+        return memory[operand.addresses(outer).clamp_(max=len(memory) - 1)]
 
-    def scatter(self, operand: Operand, buffer_offset: int, values: Tensor) -> None:
-        """Store 16-bit values at the operand's addresses."""
-        memory, addresses = self._located(operand, buffer_offset)
-        memory[addresses] = values.to(torch.int16)
+    def scatter(self, operand: Operand, enabled: Tensor, buffer_offset: int, values: Tensor) -> None:
+        """Store 16-bit values [outer, *operand.vector.shape] of the ``enabled`` [outer, lanes]."""
+        where = enabled[:, None, :].expand_as(values)
+        addresses = operand.addresses(operand.outer)[where]
+        self.located(operand, buffer_offset)[addresses] = values[where].to(torch.int16)
 
-    def _located(self, operand: Operand, buffer_offset: int) -> tuple[Tensor, Tensor]:
+    def located(self, operand: Operand, buffer_offset: int) -> Tensor:
+        """The memory of an operand from its batch buffer on.
+
+        Raises
+        ------
+        ProgramError
+            When the instruction names none, or an address that counts lies beyond it.
+        """
         memory = self.operands.get(operand.memory)
         if memory is None:
             raise ProgramError("stream_memory and load_memory must be ACTIVATION, WEIGHT or ERROR, not NONE")
@@ -72,7 +89,7 @@ class Memories:
                 f"addresses of {operand.memory.name} must be below {len(memory)},"
                 f" not {operand.highest + offset}"
             )
-        return memory[offset:], operand.addresses
+        return memory[offset:]
 
     def located_labels(self, samples: Tensor, label_offset: int) -> Tensor:
         """Addresses in the label memory."""
@@ -95,65 +112,87 @@ def execute(plan: Plan, memories: Memories, buffer_offset: int, label_offset: in
     values, clipped = _post(plan, memories, sums, buffer_offset, rate)
     errors, correct = None, 0
     if instruction.loss is not Loss.NONE:
-        errors, correct = _loss(instruction, config, memories, values, plan.samples, label_offset)
-    if errors is not None and plan.loss_out is not None:
-        memories.scatter(plan.loss_out, buffer_offset, errors)
+        errors, correct = _loss(plan, memories, values, label_offset)
+    if errors is not None:
+        memories.scatter(plan.loss_out, plan.enabled, buffer_offset, errors)
     elif plan.out is not None:
-        memories.scatter(plan.out, buffer_offset, values)
-    return Outcome(int(clipped.sum()), correct)
+        memories.scatter(plan.out, plan.enabled, buffer_offset, values)
+    return Outcome(int((clipped & plan.enabled[:, None, :]).sum()), correct)
 
 
 def _products(plan: Plan, memories: Memories, buffer_offset: int) -> Tensor:
-    """[time, lanes]; float64 is exact, for 2047 * 16 products of 30 bits stay below 2^53."""
-    stream = memories.gather(plan.stream, buffer_offset).to(torch.float64)
-    load = memories.gather(plan.load, buffer_offset).to(torch.float64)
-    if len(stream) == 1:
-        return (stream[0] @ load.T).to(torch.int64)
-    tiles = [vectors @ load[lanes_].T for vectors, lanes_ in zip(stream, plan.outer_slices(), strict=True)]
-    return torch.cat(tiles, dim=1).to(torch.int64)
+    """Sums, int64 [outer, time, tile_width]; float64 is exact, for a reduction of 2^16 tiles of 16 products of 30 bits
+    stays below 2^53."""
+    instruction = plan.instruction
+    width = instruction.tile_width
+    sums = torch.empty((instruction.outer_count, instruction.time_count, width), dtype=torch.int64)
+    for offsets, tiles in plan.groups:
+        # All entries of a group load alike.
+        load = memories.gather(plan.load, plan.load.outer[tiles[0]], buffer_offset)
+        if instruction.mask is Mask.LOAD:
+            load = mask_positions(load, plan.positions[tiles[0], None, :], instruction.mask_bits)
+        columns = load.flatten(0, 1).to(torch.float64).T
+        at_once = max(1, _ELEMENTS // plan.stream.vector.numel())
+        for first in range(0, len(offsets), at_once):
+            chosen = slice(first, first + at_once)
+            stream = memories.gather(plan.stream, offsets[chosen], buffer_offset)
+            if instruction.mask is Mask.STREAM:
+                stream = mask_positions(stream, plan.positions[tiles[chosen, 0], None, :], instruction.mask_bits)
+            if plan.ones is not None:
+                stream = torch.where(plan.ones, _ONE, stream)
+            found = (stream.to(torch.float64) @ columns).to(torch.int64)
+            sums[tiles[chosen]] = found.unflatten(-1, (-1, width)).transpose(1, 2)
+    return sums
 
 
 def _post(
     plan: Plan, memories: Memories, sums: Tensor, buffer_offset: int, rate: Rate
 ) -> tuple[Tensor, Tensor]:
+    """Values [outer, results, tile_width], and the lanes that were clipped [outer, time, tile_width]."""
     instruction = plan.instruction
+    positions = torch.zeros((), dtype=torch.int64)
 
     def aux() -> Tensor:
+        nonlocal positions
         if plan.aux is None:
             mode = instruction.mode.name
             raise ProgramError(f"aux_memory of {mode} must be ACTIVATION, WEIGHT or ERROR, not NONE")
-        return memories.gather(plan.aux, buffer_offset).to(torch.int64)
+        words = memories.gather(plan.aux, plan.aux.outer, buffer_offset).to(torch.int64)
+        positions = words
+        return clear_positions(words, instruction.position_bits)
 
     def random() -> Tensor:
-        return plan.lanes_of(memories.random.take(instruction.outer_count * instruction.time_count))
+        vectors = memories.random.take(instruction.outer_count * instruction.time_count)
+        return vectors[:, : instruction.tile_width].view(sums.shape)
 
     setting = lanes.Setting(
         instruction.mode, instruction.format, instruction.function, rate.mantissa, rate.shift
     )
-    return lanes.post(setting, sums, aux, random, plan.config.activation_entries)
+    values, clipped = lanes.post(setting, sums, aux, random, plan.config.activation_entries)
+    if instruction.mode is Mode.FORWARD:
+        return window_maxima(values, instruction.window, instruction.position_bits), clipped
+    return keep_positions(values, positions, instruction.position_bits), clipped
 
 
-def _loss(
-    instruction: Instruction,
-    config: EngineConfig,
-    memories: Memories,
-    values: Tensor,
-    samples: Tensor,
-    label_offset: int,
-) -> tuple[Tensor | None, int]:
-    """Errors [classes, samples] and the number of samples that were right."""
+def _loss(plan: Plan, memories: Memories, values: Tensor, label_offset: int) -> tuple[Tensor | None, int]:
+    """Errors [outer, classes, tile_width] and the number of samples that were right."""
+    instruction, config = plan.instruction, plan.config
     if not config.loss_unit:
         raise ProgramError("loss must be NONE on an engine without a loss unit, not " + instruction.loss.name)
-    if len(values) > config.max_classes:
+    if instruction.time_count > config.max_classes:
         limit = config.max_classes
-        raise ProgramError(f"time_count with a loss must be between 1 and {limit}, not {len(values)}")
-    where = memories.located_labels(samples, label_offset)
-    outputs, winners = values.T, loss.argmax(values.T)
+        raise ProgramError(f"time_count with a loss must be between 1 and {limit}, not {instruction.time_count}")
+    where = memories.located_labels(plan.samples, label_offset)
+    outputs = values.transpose(1, 2)[plan.enabled]
+    winners = loss.argmax(outputs)
     if instruction.loss is Loss.ARGMAX:
         memories.labels[where] = winners
         return None, 0
     labels = memories.labels[where]
     correct = int((winners == labels).sum())
+    found = loss.mse(outputs, labels)
     if instruction.loss is Loss.SOFTMAX:
-        return loss.softmax(outputs, labels, config.exponential_entries).T, correct
-    return loss.mse(outputs, labels).T, correct
+        found = loss.softmax(outputs, labels, config.exponential_entries)
+    errors = torch.zeros((*plan.enabled.shape, instruction.time_count), dtype=torch.int64)
+    errors[plan.enabled] = found
+    return errors.transpose(1, 2), correct

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from deep3.hdl.contract.program import INSTRUCTION_WORDS
 from deep3.hdl.contract.timing import fetch_cycles
 
 __all__ = ["Fetch", "FetchOutputs", "instruction_words", "packed_instruction"]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import INSTRUCTION_WORDS, Space
+from deep3.hdl.contract.program import Space
 
 __all__ = ["HostPort"]
 

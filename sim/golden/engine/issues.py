@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import NamedTuple
 
-from deep3.hdl.contract.program import Instruction
+from deep3.hdl.contract.instruction import Instruction
 from deep3.hdl.contract.timing import SETUP_CYCLES
 from deep3.hdl.engine.walker import Level
 

@@ -1,32 +1,51 @@
-"""The addresses of an instruction, worked out once: every walk of `hdl.contract.program` as an index tensor."""
+"""The addresses of an instruction, worked out once: every walk of `hdl.contract.instruction` as index tensors.
+
+A stream address is a sum of what the outer tile, the step of time, and the reduction tile with the lane contribute; the
+same holds for the others. The sums are made where they are needed, outer tile by outer tile: those of a whole
+convolution would be tens of millions.
+"""
 
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import ADDRESS_BITS, Instruction, Memory, Walk
+from deep3.hdl.contract.instruction import POSITION_BITS, Instruction, Ones
+from deep3.hdl.contract.nest import Walk
+from deep3.hdl.contract.program import Memory
+
+from .walker import loop_digits, loop_offsets
 
 __all__ = ["Operand", "Plan"]
-
-_ADDRESS_MASK = (1 << ADDRESS_BITS) - 1
 
 
 @dataclass(frozen=True)
 class Operand:
-    """Flat addresses of one operand in batch buffer 0, an int64 tensor."""
+    """Flat addresses of one operand in batch buffer 0: ``outer[n] + vector``, both int64, modulo 2^address_bits.
+
+    Attributes
+    ----------
+    vector : [...]
+        Of an outer tile whose offset is 0.
+    outer : [outer]
+    highest
+        Of all addresses that count.
+    """
 
     memory: Memory
-    addresses: Tensor
-    highest: int
+    vector: Tensor
+    outer: Tensor
     buffered: bool
+    highest: int
+    address_mask: int
 
-    @classmethod
-    def of(cls, memory: Memory, walk: Walk, addresses: Tensor) -> "Operand":
-        """Wraps the addresses as the adders of the walkers do."""
-        wrapped = addresses & _ADDRESS_MASK
-        return cls(memory, wrapped, int(wrapped.max()), walk.buffered)
+    def addresses(self, outer: Tensor) -> Tensor:
+        """Of outer tiles with these offsets, int64 [*outer.shape, *vector.shape]."""
+        return (outer[..., None, None] + self.vector) & self.address_mask
 
 
 class Plan:
@@ -38,69 +57,123 @@ class Plan:
 
     Attributes
     ----------
-    lanes : int
-        Enabled output lanes of all outer tiles together.
-    stream : Operand [outer or 1, time, reduction]
-        One entry for all outer tiles where they stream the same vectors.
-    load : Operand [lanes, reduction]
-    out, aux, loss_out : Operand [time, lanes] or None
+    enabled : bool [outer, tile_width]
+        Output lanes that count.
+    stream : Operand, vector [time, elements]
+        Elements are the lanes of all reduction tiles that count.
+    load : Operand, vector [tile_width, elements]
+    out, aux : Operand or None, vector [results, tile_width]
+        Results are the steps of time, or the windows of a maximum.
+    loss_out : Operand, vector [time, tile_width]
+    positions : int64 [outer, elements]
+        With a mask: the positions that count.
     samples : int64 [lanes]
-        With a loss: label addresses without the buffer's offset.
+        With a loss: label addresses without the buffer's offset, of the lanes that count.
     """
 
     def __init__(self, instruction: Instruction, config: EngineConfig) -> None:
         self.instruction = instruction
         self.config = config
-        step = config.banks
-        lane = torch.arange(instruction.outer_count * instruction.tile_width)
-        outer, column = lane // instruction.tile_width, lane % instruction.tile_width
-        enabled = (outer < instruction.outer_count - 1) | (column < instruction.last_outer_width)
-        outer, column = outer[enabled], column[enabled]
-        element = torch.arange(
-            (instruction.reduction_count - 1) * config.rows + instruction.last_reduction_width
+        columns = np.arange(instruction.tile_width)
+        outer = np.arange(instruction.outer_count)
+        self.enabled = torch.from_numpy(
+            (outer[:, None] < instruction.outer_count - 1) | (columns < instruction.last_outer_width)
         )
-        tile, row = element // config.rows, element % config.rows
-        time = torch.arange(instruction.time_count)
-        self.lanes = len(outer)
-        self._outer, self._column, self._time = outer, column, time
-
-        walk = instruction.stream
-        starts = torch.arange(instruction.outer_count if walk.outer else 1) * walk.outer
-        self.stream = Operand.of(
-            instruction.stream_memory,
-            walk,
-            walk.base
-            + starts[:, None, None]
-            + (time * walk.inner)[:, None]
-            + tile * walk.reduction
-            + row * (walk.lane_step * step + 1),
-        )
-        walk = instruction.load
-        self.load = Operand.of(
-            instruction.load_memory,
-            walk,
-            walk.base
-            + (outer * walk.outer + column * walk.inner)[:, None]
-            + tile * walk.reduction
-            + row * (walk.lane_step * step + 1),
-        )
+        self._tile, self._row = self._elements()
+        self.stream = self._operands(instruction.stream_memory, instruction.stream, "time")
+        self.load = self._operands(instruction.load_memory, instruction.load, "column")
         self.out = self._results(instruction.output_memory, instruction.out)
         self.aux = self._results(instruction.aux_memory, instruction.aux)
-        self.loss_out = self._results(Memory.ERROR, instruction.loss_out)
-        self.samples = instruction.label_base + outer * instruction.tile_width + column
+        lanes = np.arange(instruction.outer_count * instruction.tile_width)
+        self.samples = torch.from_numpy(instruction.label_base + lanes)[self.enabled.flatten()]
+
+    @cached_property
+    def loss_out(self) -> Operand:
+        walk = self.instruction.loss_out
+        return self._over_lanes(Memory.ERROR, walk, loop_offsets(self.instruction.loop("classes"), walk.inner))
+
+    @cached_property
+    def positions(self) -> Tensor:
+        walk, instruction = self.instruction.positions, self.instruction
+        tiles = loop_offsets(instruction.loop("reduction"), walk.reduction)[self._tile]
+        outer = loop_offsets(instruction.loop("outer"), walk.outer)
+        return torch.from_numpy((walk.base + outer[:, None] + tiles) & ((1 << POSITION_BITS) - 1))
+
+    @cached_property
+    def ones(self) -> Tensor | None:
+        """bool [time, elements]: where the stream is forced to 1.0."""
+        instruction = self.instruction
+        if instruction.ones is Ones.NONE:
+            return None
+        forced = torch.zeros((instruction.time_count, len(self._tile)), dtype=torch.bool)
+        if instruction.ones is Ones.LANE:
+            forced[:, -1] = True
+        else:
+            forced[-1] = True
+        return forced
+
+    @cached_property
+    def groups(self) -> list[tuple[Tensor, Tensor]]:
+        """Outer tiles by what they stream: distinct stream offsets, and the tiles [offsets, tiles] of each, which load
+        the same tiles in the same order wherever an entry has more than one offset."""
+        stream, load = self.stream.outer.numpy(), self.load.outer.numpy()
+        masked = self.positions.numpy() if self.instruction.mask else np.zeros((len(stream), 0), np.int64)
+        tiles: dict[bytes, list[int]] = {}
+        for n in range(len(stream)):
+            tiles.setdefault(stream[n].tobytes() + masked[n].tobytes(), []).append(n)
+        alike: dict[bytes, list[list[int]]] = {}
+        for members in tiles.values():
+            key = load[members].tobytes() + masked[members[0]].tobytes()
+            alike.setdefault(key, []).append(members)
+        return [
+            (self.stream.outer[[members[0] for members in entry]], torch.tensor(entry)) for entry in alike.values()
+        ]
+
+    def _elements(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Reduction tile and row of every element that counts."""
+        instruction, rows = self.instruction, self.config.rows
+        count = instruction.reduction_count
+        first_level = loop_digits((count + 1, instruction.reduction_periods))[0]
+        ends = first_level[1:] == 0 if instruction.reduction_periods else np.zeros(count, bool)
+        widths = np.where(ends, min(instruction.edge_width, rows), rows)
+        widths[-1] = instruction.last_reduction_width
+        tile = np.repeat(np.arange(count), widths)
+        row = np.arange(len(tile)) - np.repeat(np.cumsum(widths) - widths, widths)
+        return tile, row
+
+    def _operands(self, memory: Memory, walk: Walk, inner: str) -> Operand:
+        instruction = self.instruction
+        tiles = loop_offsets(instruction.loop("reduction"), walk.reduction)[self._tile]
+        lanes = self._row * (walk.lane_step * self.config.banks + 1)
+        vector = loop_offsets(instruction.loop(inner), walk.inner)[:, None] + tiles + lanes
+        if inner == "column":
+            return self._operand(memory, walk, vector, self.enabled.numpy())
+        if self.ones is not None:
+            # What is not read may be anywhere: here, where something is that is read.
+            read = ~self.ones.numpy()
+            vector = np.where(read, vector, vector[read][0] if read.any() else 0)
+        return self._operand(memory, walk, vector, np.ones((instruction.outer_count, len(vector)), bool))
 
     def _results(self, memory: Memory, walk: Walk) -> Operand | None:
         if memory is Memory.NONE:
             return None
-        lanes = self._outer * walk.outer + self._column * (walk.lane_step * self.config.banks + 1)
-        return Operand.of(memory, walk, walk.base + (self._time * walk.inner)[:, None] + lanes)
+        times = loop_offsets(self.instruction.loop("time"), walk.inner)
+        return self._over_lanes(memory, walk, times[self.instruction.window - 1 :: self.instruction.window])
 
-    def lanes_of(self, vectors: Tensor) -> Tensor:
-        """[time, lanes] from what belongs to each drained vector: [outer * time, columns]."""
-        shaped = vectors.view(self.instruction.outer_count, self.instruction.time_count, -1)
-        return shaped[self._outer, :, self._column].T
+    def _over_lanes(self, memory: Memory, walk: Walk, times: NDArray[np.int64]) -> Operand:
+        lanes = np.arange(self.instruction.tile_width) * (walk.lane_step * self.config.banks + 1)
+        return self._operand(memory, walk, (times[:, None] + lanes).T, self.enabled.numpy(), transpose=True)
 
-    def outer_slices(self) -> list[slice]:
-        """The lanes of each outer tile."""
-        width = self.instruction.tile_width
-        return [slice(start, min(start + width, self.lanes)) for start in range(0, self.lanes, width)]
+    def _operand(
+        self, memory: Memory, walk: Walk, vector: NDArray[np.int64], counts: NDArray[np.bool_], transpose: bool = False
+    ) -> Operand:
+        """``counts`` [outer, first axis of vector]: what may not leave the memory."""
+        outer = walk.base + loop_offsets(self.instruction.loop("outer"), walk.outer)
+        lowest = int((outer[:, None] + vector.min(axis=1))[counts].min())
+        highest = int((outer[:, None] + vector.max(axis=1))[counts].max())
+        modulus = 1 << self.config.encoding.address_bits
+        if lowest < 0 or highest >= modulus:
+            # The adders of the walkers go round.
+            highest = max(int((start + vector[which] & (modulus - 1)).max()) for start, which in zip(outer, counts, strict=True) if which.any())
+        found = torch.from_numpy(np.ascontiguousarray(vector.T if transpose else vector))
+        return Operand(memory, found, torch.from_numpy(outer), walk.buffered, highest, modulus - 1)

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from deep3.hdl.cells.layouts import instruction_layout
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import ADDRESS_BITS, LABEL_ADDRESS_BITS, Instruction, StartParameters
+from deep3.hdl.contract.instruction import Instruction
+from deep3.hdl.contract.program import ADDRESS_BITS, LABEL_ADDRESS_BITS, StartParameters
 from deep3.hdl.contract.timing import fetch_cycles, flush_cycles
 
 from .fetch import instruction_words, packed_instruction

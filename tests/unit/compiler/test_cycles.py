@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from deep3.compiler.cycles import instruction_cycles, loss_wait_cycles, run_cycles
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import Instruction, Loss, Memory, Mode, Walk
+from deep3.hdl.contract.instruction import Instruction
+from deep3.hdl.contract.nest import Walk
+from deep3.hdl.contract.program import Loss, Memory, Mode
 from deep3.hdl.contract.timing import block_cycles, drain_cycles, fetch_cycles, flush_cycles
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "engine.md"

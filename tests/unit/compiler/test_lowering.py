@@ -14,7 +14,8 @@ from deep3.compiler.layout import DoesNotFit
 from deep3.compiler.lowering import Lowered, Orientation, lower, quantise_rate
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import Counter, Function, Instruction, Loss, Mode, Space, counter_word
+from deep3.hdl.contract.instruction import Instruction
+from deep3.hdl.contract.program import Counter, Function, Loss, Mode, Space, counter_word
 from deep3.sim.golden.engine.engine import Engine
 
 INPUT_SCALE = 4096

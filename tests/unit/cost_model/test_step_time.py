@@ -11,7 +11,9 @@ from deep3.cost_model.link_time import LinkTime, link_of
 from deep3.cost_model.step_time import BoardStep, PushTime, memory_cycles
 from deep3.hdl.board.parts import Uart
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import Instruction, Loss, Memory, Mode, Walk
+from deep3.hdl.contract.instruction import Instruction
+from deep3.hdl.contract.nest import Walk
+from deep3.hdl.contract.program import Loss, Memory, Mode
 
 LINK = LinkTime(1e6)
 """A byte a microsecond; a packet takes 86 of them beside its words, and a round trip 100."""

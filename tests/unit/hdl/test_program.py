@@ -10,23 +10,21 @@ from hypothesis import strategies as st
 
 from deep3.hdl.cells.layouts import instruction_layout, start_layout
 from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.instruction import Instruction, instruction_fields
+from deep3.hdl.contract.nest import Walk
 from deep3.hdl.contract.program import (
     ADDRESS_BITS,
-    INSTRUCTION_WORDS,
     START_FIELDS,
     Counter,
     Format,
     Function,
-    Instruction,
     Loss,
     Memory,
     Mode,
     ProgramError,
     Space,
     StartParameters,
-    Walk,
     counter_word,
-    instruction_fields,
 )
 
 strides = st.integers(-(1 << (ADDRESS_BITS - 1)), (1 << (ADDRESS_BITS - 1)) - 1)

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from deep3.compiler.lowering import Lowered, lower
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.instruction import Instruction
+from deep3.hdl.contract.nest import Walk
 from deep3.hdl.contract.program import (
     Counter,
     Format,
     Function,
-    Instruction,
     Memory,
     Mode,
     ProgramError,
     Space,
     StartParameters,
-    Walk,
     counter_word,
 )
 from deep3.sim.golden.engine.engine import Engine
@@ -34,7 +34,8 @@ def walks(base: int, reduction: bool) -> st.SearchStrategy[Walk]:
     """Walks of up to 4 x 4 x 4 steps that stay within 1365 words of ``base``, backwards too."""
     stride = st.integers(-40, 40)
     return st.builds(
-        Walk, base=st.just(base), inner=stride, reduction=stride if reduction else st.just(0), outer=stride,
+        Walk, base=st.just(base), inner=st.tuples(stride), reduction=st.tuples(stride if reduction else st.just(0)),
+        outer=st.tuples(stride),
         lane_step=st.integers(0, 5), buffered=st.booleans(),
     )  # fmt: skip
 
@@ -48,7 +49,7 @@ def nests(draw: st.DrawFn) -> Instruction:
         tile_cycles=4, tile_width=width, last_reduction_width=draw(st.integers(1, CONFIG.rows)),
         last_outer_width=draw(st.integers(1, width)), stream=draw(walks(500, True)), load=draw(walks(500, True)),
         stream_memory=Memory.ACTIVATION, load_memory=Memory.WEIGHT, output_memory=Memory.ERROR,
-        out=Walk(700, inner=1, outer=200, lane_step=draw(st.integers(1, 5)), buffered=draw(st.booleans())),
+        out=Walk(700, inner=(1,), outer=(200,), lane_step=draw(st.integers(1, 5)), buffered=draw(st.booleans())),
         format=draw(st.sampled_from(Format)), function=draw(st.sampled_from(Function)),
     )  # fmt: skip
 
@@ -59,7 +60,7 @@ def nest_results(instruction: Instruction, a: np.ndarray, w: np.ndarray, offset:
     def word(walk: Walk, t: int, k: int, n: int, lane: int) -> int:
         lanes = lane * (walk.lane_step * CONFIG.banks + 1)
         start = walk.base + (offset if walk.buffered else 0)
-        return start + t * walk.inner + k * walk.reduction + n * walk.outer + lanes
+        return start + t * sum(walk.inner) + k * sum(walk.reduction) + n * sum(walk.outer) + lanes
 
     results = {}
     for n in range(instruction.outer_count):

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deep3.hdl.contract.program import ADDRESS_BITS, LANE_STEP_BITS
+from deep3.hdl.contract.program import ADDRESS_BITS
 from deep3.sim.golden.engine.memory import lane_addresses
 
 

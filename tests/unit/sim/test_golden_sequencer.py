@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from deep3.compiler.cycles import instruction_cycles, run_cycles
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import INSTRUCTION_WORDS, Loss, StartParameters
+from deep3.hdl.contract.program import Loss, StartParameters
 from deep3.sim.bench.engine.sequencer_cases import random_instruction
 from deep3.sim.golden.engine.issues import steps
 from deep3.sim.golden.engine.sequencer import Inputs, Outputs, Sequencer

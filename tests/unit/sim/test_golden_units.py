@@ -9,13 +9,15 @@ import pytest
 import torch
 
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import Format, Function, Instruction, Memory, Mode, Walk
+from deep3.hdl.contract.instruction import Instruction
+from deep3.hdl.contract.nest import Walk
+from deep3.hdl.contract.program import Format, Function, Memory, Mode
 from deep3.sim.golden.engine.columns import Columns, Constants, Step
 from deep3.sim.golden.engine.execute import Memories, Rate, execute
 from deep3.sim.golden.engine.lanes import Setting
 from deep3.sim.golden.engine.plan import Plan
 from deep3.sim.golden.engine.store import OperandStore
-from deep3.sim.golden.engine.walker import walk_addresses
+from deep3.sim.golden.engine.walker import ONE_STEP, Loop, walk_addresses
 
 CONFIG = EngineConfig(
     rows=5, columns=6, activation_bank_words=1024, weight_bank_words=1024, error_bank_words=1024, accumulator_words=16
@@ -30,14 +32,14 @@ def random_instruction(rng: random.Random, mode: Mode) -> Instruction:
     width = rng.randint(1, CONFIG.columns)
 
     def walk(base: int) -> Walk:
-        strides = [rng.randint(-6, 6) for _ in range(3)]
+        strides = [(rng.randint(-6, 6),) for _ in range(3)]
         return Walk(base + rng.randrange(300), *strides, lane_step=rng.randrange(3), buffered=rng.random() < 0.5)
 
     stream, load, aux = rng.sample(OPERANDS, 3)
     output = rng.choice(OPERANDS)
     # Every word of a result has a place of its own.
     pitch = CONFIG.banks * rng.randint(3, 5) + 1
-    out = Walk(4000, inner=pitch, outer=pitch * time, buffered=rng.random() < 0.5)
+    out = Walk(4000, inner=(pitch,), outer=(pitch * time,), buffered=rng.random() < 0.5)
     return Instruction(
         mode, time, reduction, outer, max(time, width, 4), width,
         rng.randint(1, CONFIG.rows), rng.randint(1, width), walk(400), walk(400), stream, load,
@@ -48,16 +50,16 @@ def random_instruction(rng: random.Random, mode: Mode) -> Instruction:
 
 def unit_by_unit(instruction: Instruction, store: OperandStore, columns: Columns, rate: Rate) -> int:
     """What the units do with an instruction, one vector after the other; the lanes that were clipped."""
-    counts = {"reduction_count": instruction.reduction_count, "outer_count": instruction.outer_count}
+    loop = instruction.loop
 
-    def addresses(walk: Walk, inner_count: int, **counts: int) -> np.ndarray:
-        return walk_addresses(walk, inner_count, offset=BUFFER_OFFSET, **counts)
+    def addresses(walk: Walk, inner: str, reduction: Loop) -> np.ndarray:
+        bits = CONFIG.encoding.address_bits
+        return walk_addresses(walk, loop(inner), reduction, loop("outer"), BUFFER_OFFSET, bits)
 
-    stream = addresses(instruction.stream, instruction.time_count, **counts)
-    load = addresses(instruction.load, instruction.tile_width, **counts)
-    once = {"reduction_count": 1, "outer_count": instruction.outer_count}
-    aux = addresses(instruction.aux, instruction.time_count, **once)
-    out = addresses(instruction.out, instruction.time_count, **once)
+    stream = addresses(instruction.stream, "time", loop("reduction"))
+    load = addresses(instruction.load, "column", loop("reduction"))
+    aux = addresses(instruction.aux, "time", ONE_STEP)
+    out = addresses(instruction.out, "time", ONE_STEP)
     setting = Setting(instruction.mode, instruction.format, instruction.function, rate.mantissa, rate.shift)
     constants = Constants(setting, instruction.tile_width, instruction.last_outer_width)
     memories, saturations = store.memories, 0
