@@ -53,7 +53,7 @@ def engine_memories(config: EngineConfig) -> list[MemoryShape]:
     shapes += sum_memories(config, widths) + table_memories(config, widths)
     if config.loss_unit:
         shapes += _loss(config)
-    program_words = config.max_instructions * INSTRUCTION_WORDS
+    program_words = config.max_instructions * config.encoding.words
     return [
         *shapes,
         MemoryShape("host port: labels", config.label_words, 16),

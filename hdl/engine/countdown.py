@@ -13,9 +13,13 @@ class Countdown(wiring.Component):
     Comparisons are made a step ahead, and those of ``count`` a cycle ahead, so that they end in a register and not in
     whatever the last step sets in motion.
 
+    Parameters
+    ----------
+    count_bits : int
+
     Members
     -------
-    count : In(COUNT_BITS)
+    count : In(count_bits)
         Steps, at least 1, as they were a cycle before ``begin`` and before each last step.
     begin : In(1)
         The next step is the first.
@@ -25,16 +29,14 @@ class Countdown(wiring.Component):
         The step that is taken now, or next, is the first or the last.
     """
 
-    count: In(COUNT_BITS)
-    begin: In(1)
-    step: In(1)
-    first: Out(1)
-    last: Out(1)
+    def __init__(self, count_bits: int) -> None:
+        self.count_bits = count_bits
+        super().__init__({"count": In(count_bits), "begin": In(1), "step": In(1), "first": Out(1), "last": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        after = Signal(COUNT_BITS)
-        rest = Signal(COUNT_BITS, reset_less=True)
+        after = Signal(self.count_bits)
+        rest = Signal(self.count_bits, reset_less=True)
         single = Signal(reset_less=True)
         m.d.sync += [rest.eq(self.count - 1), single.eq(self.count == 1)]
         with m.If(self.begin | (self.step & self.last)):

@@ -7,17 +7,30 @@ from amaranth.lib.wiring import In
 from deep3.hdl.cells.bus import HostBus
 from deep3.hdl.cells.pipeline import delay, history
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import Counter, Loss, Memory
-from deep3.hdl.contract.timing import STORE_READ_CYCLES, aux_cycles, drain_cycles
+from deep3.hdl.contract.geometry import group_widths
+from deep3.hdl.contract.instruction import POSITION_BITS, TIME_BITS, Mask, Ones
+from deep3.hdl.contract.nest import Depth
+from deep3.hdl.contract.program import Counter, Loss, Memory, Mode
+from deep3.hdl.contract.timing import (
+    LANE_CYCLES,
+    STORE_READ_CYCLES,
+    aux_cycles,
+    drain_cycles,
+    operand_cycles,
+    results_cycles,
+    walk_cycles,
+)
 
 from .columns import Columns
 from .countdown import Countdown
 from .counters import Counters
 from .host_port import HostPort
 from .loss import LossUnit
+from .operand import OperandMask
+from .pool import Pool
 from .sequencer import Sequencer
 from .store import OperandStore
-from .walker import Level, Walker
+from .walker import Walker
 
 __all__ = ["Engine"]
 
@@ -64,28 +77,35 @@ class Engine(wiring.Component):
         return m
 
     def _walkers(self, m: Module, sequencer: Sequencer, issued: list[data.View]) -> dict[str, Walker]:
-        live = sequencer.instruction
+        live, depth = sequencer.instruction, self.config.encoding.depth
+        loops = {
+            "stream": {"time": depth.time, "reduction": depth.reduction, "outer": depth.outer},
+            "load": {"column": depth.column, "reduction": depth.reduction, "outer": depth.outer},
+            "out": {"time": depth.time, "outer": depth.outer},
+            "aux": {"time": depth.time, "outer": depth.outer},
+            "loss_out": {"classes": 1, "outer": depth.outer},
+        }
         walkers: dict[str, Walker] = {}
-        for name in ("stream", "load", "out", "aux", "loss_out"):
-            m.submodules[f"{name}_walker"] = walkers[name] = walker = Walker()
+        for name, levels in loops.items():
+            jumps = [live[f"{name}_{loop}_{level}"] for loop, count in levels.items() for level in range(count)]
+            # Classes come without a gap, from few levels.
+            ahead = self.config.convolution and name != "loss_out"
+            walker = Walker(len(jumps), self.config.encoding.address_bits, ahead=ahead)
+            m.submodules[f"{name}_walker"] = walkers[name] = walker
             m.d.comb += [
                 walker.base.eq(live[f"{name}_base"]),
                 walker.buffered.eq(live[f"{name}_buffered"]),
                 walker.offset.eq(sequencer.buffer_offset),
-                walker.inner.eq(live[f"{name}_inner"]),
-                walker.outer.eq(live[f"{name}_outer"]),
+                *(walker.jumps[index].eq(jump) for index, jump in enumerate(jumps)),
                 walker.begin.eq(sequencer.begin),
             ]
         for name, issue in (("stream", sequencer.stream), ("load", sequencer.load)):
-            m.d.comb += [
-                walkers[name].reduction.eq(live[f"{name}_reduction"]),
-                walkers[name].step.eq(issue.valid),
-                walkers[name].level.eq(issue.level),
-            ]
-        for name, issue in (("aux", issued[aux_cycles(self.config)]), ("out", issued[drain_cycles(self.config)])):
+            m.d.comb += [walkers[name].step.eq(issue.valid), walkers[name].level.eq(issue.level)]
+        cycles = {"aux": aux_cycles(self.config), "out": drain_cycles(self.config) - walk_cycles(self.config)}
+        for name, issue in ((name, issued[cycle]) for name, cycle in cycles.items()):
             m.d.comb += [
                 walkers[name].step.eq(issue.valid & issue.last),
-                walkers[name].level.eq(Mux(issue.last_time, Level.OUTER, Level.INNER)),
+                walkers[name].level.eq(_level_of_result(issue, depth)),
             ]
         return walkers
 
@@ -99,12 +119,14 @@ class Engine(wiring.Component):
                 getattr(store, f"{role}_memory").eq(live[f"{role}_memory"]),
                 getattr(store, f"{role}_step").eq(live[f"{role}_lane_step"]),
                 getattr(store, f"{role}_address").eq(walkers[role].address),
-                getattr(columns, role).eq(getattr(store, role)),
             ]
-        load = delay(m, Cat(sequencer.load.valid, sequencer.load.column), STORE_READ_CYCLES, name="load")
-        arriving = issued[STORE_READ_CYCLES]
+        load = delay(
+            m, Cat(sequencer.load.valid, sequencer.load.column), operand_cycles(self.config), name="load"
+        )
+        edges = delay(m, Cat(sequencer.load.last, sequencer.load.edge), walk_cycles(self.config), name="edges")
+        arriving = issued[operand_cycles(self.config)]
         m.d.comb += [
-            store.load_edge.eq(sequencer.load.last),
+            store.load_edge.eq(edges[0]),
             store.load_edge_width.eq(live.last_reduction_width),
             columns.load_valid.eq(load[0]),
             columns.load_column.eq(load[1:]),
@@ -119,13 +141,99 @@ class Engine(wiring.Component):
             columns.seed_load.eq(sequencer.seed_load),
             columns.seed.eq(sequencer.seed),
         ]
+        if self.config.convolution:
+            m.d.comb += [
+                store.load_inner_edge.eq(edges[1] & ~edges[0]),
+                store.load_inner_edge_width.eq(live.edge_width),
+            ]
+            self._masks(m, sequencer, store, columns, issued)
+        else:
+            m.d.comb += [getattr(columns, role).eq(getattr(store, role)) for role in ("stream", "load", "aux")]
+
+    def _masks(
+        self, m: Module, sequencer: Sequencer, store: OperandStore, columns: Columns, issued: list[data.View]
+    ) -> None:
+        """Operands by the positions in their low bits, and ones in the place of streamed words."""
+        live, depth = sequencer.instruction, self.config.encoding.depth
+        loads = live.mask == Mask.LOAD
+        m.submodules.positions_walker = positions = Walker(
+            1 + depth.reduction + depth.outer, POSITION_BITS, ahead=True
+        )
+        names = [("reduction", level) for level in range(depth.reduction)]
+        names += [("outer", level) for level in range(depth.outer)]
+        stream_level = _above(sequencer.stream.level, depth.time)
+        load_level = _above(sequencer.load.level, depth.column)
+        m.d.comb += [
+            positions.base.eq(live.positions_base),
+            positions.jumps[0].eq(0),
+            *(
+                positions.jumps[1 + index].eq(live[f"positions_{loop}_{level}"])
+                for index, (loop, level) in enumerate(names)
+            ),
+            positions.begin.eq(sequencer.begin),
+            positions.step.eq(Mux(loads, sequencer.load.valid, sequencer.stream.valid)),
+            positions.level.eq(Mux(loads, load_level, stream_level)),
+        ]
+        position = delay(m, positions.address, STORE_READ_CYCLES, name="position")
+        arriving = issued[operand_cycles(self.config) - 1]
+        for role in (Mask.STREAM, Mask.LOAD):
+            name = role.name.lower()
+            mask = OperandMask(self.config.rows, forced=role is Mask.STREAM)
+            m.submodules[f"{name}_mask"] = mask
+            m.d.comb += [
+                *(mask.words[row].eq(getattr(store, name)[row]) for row in range(self.config.rows)),
+                mask.masked.eq(live.mask == role),
+                mask.mask_bits.eq(live.mask_bits),
+                mask.position.eq(position),
+                *(getattr(columns, name)[row].eq(mask.result[row]) for row in range(self.config.rows)),
+            ]
+            if role is Mask.STREAM:
+                m.d.comb += [
+                    mask.width.eq(live.last_reduction_width),
+                    mask.force_lane.eq((live.ones == Ones.LANE) & arriving.last),
+                    mask.force_all.eq((live.ones == Ones.TIME) & arriving.last_time),
+                ]
+        # Positions are no part of an activation.
+        positions_of = Signal(POSITION_BITS, reset_less=True)
+        m.d.sync += positions_of.eq(Mux(live.mode == Mode.BACKWARD, (1 << live.position_bits) - 1, 0))
+        for lane in range(self.config.columns):
+            m.d.comb += columns.aux[lane].eq(store.aux[lane] & ~positions_of)
+
+    def _pooled(
+        self, m: Module, sequencer: Sequencer, store: OperandStore, columns: Columns, issued: list[data.View]
+    ) -> tuple[Value, Value]:
+        """What is stored of the results, and whether there is anything, `drain_cycles` behind the issue."""
+        live = sequencer.instruction
+        finished = issued[results_cycles(self.config)]
+        valid = finished.valid & finished.last & (live.output_memory != Memory.NONE)
+        if not self.config.convolution:
+            return valid, columns.results.as_value()
+        m.submodules.pool = pool = Pool(self.config.columns)
+        # From the operand at the lanes to the result: of all groups when the last one's has come.
+        behind = LANE_CYCLES + len(group_widths(self.config.columns)) - 1
+        m.d.comb += [
+            pool.begin.eq(sequencer.begin),
+            pool.valid.eq(valid),
+            pool.forward.eq(live.mode == Mode.FORWARD),
+            pool.window.eq(live.window),
+            pool.position_bits.eq(live.position_bits),
+        ]
+        low = delay(
+            m, Cat(store.aux[lane][:POSITION_BITS] for lane in range(self.config.columns)), behind, name="positions"
+        )
+        for lane in range(self.config.columns):
+            m.d.comb += [
+                pool.results[lane].eq(columns.results[lane]),
+                pool.aux_positions[lane].eq(low.word_select(lane, POSITION_BITS)),
+            ]
+        return pool.pooled_valid, pool.pooled.as_value()
 
     def _loss(
         self, m: Module, sequencer: Sequencer, host: HostPort, columns: Columns, loss: LossUnit,
         issued: list[data.View],
     ) -> None:  # fmt: skip
         live = sequencer.instruction
-        drained = issued[drain_cycles(self.config)]
+        drained = issued[results_cycles(self.config)]
         m.d.comb += [
             loss.kind.eq(live.loss),
             loss.classes.eq(live.time_count),
@@ -150,9 +258,8 @@ class Engine(wiring.Component):
         """One write side for results and errors: an instruction with a loss that yields errors stores no outputs."""
         live = sequencer.instruction
         drained = issued[drain_cycles(self.config)]
-        drain = drained.valid & drained.last & (live.output_memory != Memory.NONE)
+        drain, vector = self._pooled(m, sequencer, store, columns, issued)
         memory, address, step = live.output_memory, walkers["out"].address, live.out_lane_step
-        vector = columns.results
         # Widths stand long before the vectors that they mask.
         lanes = Mux(
             drained.last_outer,
@@ -161,20 +268,20 @@ class Engine(wiring.Component):
         )
         if loss is not None:
             errors = (live.loss == Loss.SOFTMAX) | (live.loss == Loss.MSE)
-            m.submodules.classes = classes = Countdown()
+            m.submodules.classes = classes = Countdown(TIME_BITS)
             m.d.comb += [
                 classes.begin.eq(delay(m, sequencer.begin, 1, name="classes_begin", reset_less=False)),
                 classes.step.eq(loss.out_valid),
                 classes.count.eq(live.time_count),
                 walkers["loss_out"].step.eq(loss.out_valid),
-                walkers["loss_out"].level.eq(Mux(classes.last, Level.OUTER, Level.INNER)),
+                walkers["loss_out"].level.eq(classes.last),
             ]
             drain = Mux(errors, loss.out_valid, drain)
             lanes = Mux(errors, self._lanes_below(m, loss.out_count, "loss_lanes"), lanes)
             memory = Mux(errors, Memory.ERROR, memory)
             address = Mux(errors, walkers["loss_out"].address, address)
             step = Mux(errors, live.loss_out_lane_step, step)
-            vector = Mux(errors, loss.out_values.as_value(), vector.as_value())
+            vector = Mux(errors, loss.out_values.as_value(), vector)
         m.d.comb += store.write_step.eq(step)
         m.d.sync += [
             store.write_memory.eq(memory),
@@ -244,3 +351,15 @@ class Engine(wiring.Component):
         ]
         if loss is not None:
             m.d.comb += counters.correct.eq(Mux(loss.correct_valid, loss.correct, 0))
+
+
+def _level_of_result(issue: data.View, depth: Depth) -> Value:
+    """The level that advances behind a vector of the last reduction tile, without those of the reduction."""
+    time = issue.level if depth.time > 1 else 0
+    outer = issue.level - (depth.time + depth.reduction) if depth.outer > 1 else 0
+    return Mux(issue.last_time, depth.time + outer, time)
+
+
+def _above(level: Value, inner: int) -> Value:
+    """The level of a tile, 0 for all levels inside it."""
+    return Mux(level >= inner, level - (inner - 1), 0)

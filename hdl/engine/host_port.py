@@ -10,7 +10,7 @@ from deep3.hdl.cells.bus import read_layout, write_layout
 from deep3.hdl.cells.pipeline import NO_COLLISION_LOGIC, delay
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.geometry import READS_IN_FLIGHT
-from deep3.hdl.contract.program import ADDRESS_BITS, Space
+from deep3.hdl.contract.program import Space
 from deep3.hdl.contract.timing import COUNTER_READ_CYCLES, STORE_READ_CYCLES
 
 from .store import host_word_layout
@@ -35,7 +35,7 @@ class HostPort(wiring.Component):
     write, read, read_data : streams
         As in `HostBus`, one word a cycle. A word is read `STORE_READ_CYCLES` + 2 cycles after it was asked for.
     store_write : Out(stream of host_word_layout())
-    store_memory : Out(2), store_address : Out(ADDRESS_BITS), store_data : In(16)
+    store_memory : Out(2), store_address : Out(address_bits), store_data : In(16)
         Host side of `OperandStore`.
     busy : In(1)
         A run is on: the engine has the label and program memories.
@@ -51,18 +51,18 @@ class HostPort(wiring.Component):
 
     def __init__(self, config: EngineConfig) -> None:
         self.config = config
-        self.program_words = config.max_instructions * INSTRUCTION_WORDS
+        self.program_words = config.max_instructions * config.encoding.words
         super().__init__({
             "write": In(stream.Signature(write_layout())),
             "read": In(stream.Signature(read_layout())),
             "read_data": Out(stream.Signature(unsigned(16))),
-            "store_write": Out(stream.Signature(host_word_layout())),
-            "store_memory": Out(2), "store_address": Out(ADDRESS_BITS), "store_data": In(16),
+            "store_write": Out(stream.Signature(host_word_layout(config.encoding))),
+            "store_memory": Out(2), "store_address": Out(config.encoding.address_bits), "store_data": In(16),
             "busy": In(1),
             "program_address": In(range(self.program_words)), "program_word": Out(16),
             "label_address": In(range(config.label_words)), "label": Out(16),
             "class_valid": In(1), "class_address": In(range(config.label_words)), "class_index": In(16),
-            "counter_address": Out(ADDRESS_BITS), "counter_word": In(16),
+            "counter_address": Out(config.encoding.address_bits), "counter_word": In(16),
         })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:

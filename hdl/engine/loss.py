@@ -16,6 +16,7 @@ from amaranth.lib.wiring import In, Out
 from deep3.hdl.cells.pipeline import NO_COLLISION_LOGIC, delay, history
 from deep3.hdl.cells.primitives import RegisterCopy
 from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.instruction import TIME_BITS
 from deep3.hdl.contract.program import LABEL_ADDRESS_BITS, Loss
 from deep3.hdl.contract.timing import (
     LOSS_EXPONENT_CYCLES,
@@ -73,7 +74,7 @@ class LossUnit(wiring.Component):
         vector = data.ArrayLayout(signed(16), config.columns)
         labels = range(config.label_words)
         super().__init__({
-            "kind": In(2), "classes": In(COUNT_BITS),
+            "kind": In(2), "classes": In(TIME_BITS),
             "begin": In(1), "label_base": In(LABEL_ADDRESS_BITS),
             "in_valid": In(1), "in_values": In(vector), "in_last": In(1), "in_count": In(5),
             "out_valid": Out(1), "out_values": Out(vector), "out_count": Out(5),

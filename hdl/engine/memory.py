@@ -13,7 +13,7 @@ from amaranth.lib.wiring import In, Member, Out
 
 from deep3.hdl.cells.pipeline import NO_COLLISION_LOGIC, delay
 from deep3.hdl.cells.primitives import RegisterCopy
-from deep3.hdl.contract.program import ADDRESS_BITS
+from deep3.hdl.contract.instruction import Encoding
 from deep3.hdl.contract.timing import ADDRESS_CYCLES, BANK_CYCLES, ROTATE_CYCLES
 
 __all__ = ["BankAddresses", "Gather", "OperandBanks", "Scatter"]
@@ -35,11 +35,13 @@ class BankAddresses(wiring.Component):
         A power of two, 2 to 16.
     word_bits : int
         Bits of a word address inside a bank.
+    encoding : Encoding
+        Tells the widths of addresses and lane steps.
 
     Members
     -------
-    address : In(ADDRESS_BITS)
-    lane_step : In(LANE_STEP_BITS)
+    address : In(address_bits)
+    lane_step : In(lane_step_bits)
         Constant from `SETTLE_CYCLES` before the first address until `ADDRESS_CYCLES` after the last.
     words : Out(banks x word_bits)
         Latency `ADDRESS_CYCLES`, one vector a cycle.
@@ -49,13 +51,13 @@ class BankAddresses(wiring.Component):
 
     SETTLE_CYCLES = 6
 
-    def __init__(self, banks: int, word_bits: int) -> None:
+    def __init__(self, banks: int, word_bits: int, encoding: Encoding) -> None:
         self.banks = banks
         self.word_bits = word_bits
         self.bank_bits = banks.bit_length() - 1
         super().__init__({
-            "address": In(ADDRESS_BITS),
-            "lane_step": In(LANE_STEP_BITS),
+            "address": In(encoding.address_bits),
+            "lane_step": In(encoding.lane_step_bits),
             "words": Out(data.ArrayLayout(unsigned(word_bits), banks)),
             "rotation": Out(self.bank_bits),
         })
@@ -160,16 +162,21 @@ class OperandBanks(wiring.Component):
 class _VectorSide(wiring.Component):
     """What reading and writing vectors of an operand memory share: its shape, and where a vector lies."""
 
-    def __init__(self, banks: int, word_bits: int, lanes: int, members: dict[str, Member]) -> None:
+    def __init__(
+        self, banks: int, word_bits: int, lanes: int, encoding: Encoding, members: dict[str, Member]
+    ) -> None:
+        self.encoding = encoding
         self.banks = banks
         self.word_bits = word_bits
         self.lanes = lanes
         self.bank_bits = banks.bit_length() - 1
-        super().__init__({"address": In(ADDRESS_BITS), "lane_step": In(LANE_STEP_BITS), **members})
+        super().__init__({
+            "address": In(encoding.address_bits), "lane_step": In(encoding.lane_step_bits), **members,
+        })  # fmt: skip
 
     def _located(self, m: Module) -> BankAddresses:
         """The addresses of the vector in the banks."""
-        m.submodules.addresses = addresses = BankAddresses(self.banks, self.word_bits)
+        m.submodules.addresses = addresses = BankAddresses(self.banks, self.word_bits, self.encoding)
         m.d.comb += [addresses.address.eq(self.address), addresses.lane_step.eq(self.lane_step)]
         return addresses
 
@@ -183,10 +190,12 @@ class Gather(_VectorSide):
         Shape of the memory.
     lanes : int
         Lanes wanted, up to ``banks``.
+    encoding : Encoding
+        As of `BankAddresses`.
 
     Members
     -------
-    address : In(ADDRESS_BITS), lane_step : In(LANE_STEP_BITS)
+    address : In(address_bits), lane_step : In(lane_step_bits)
         As in `BankAddresses`.
     read_words : Out, read_data : In
         To the banks.
@@ -194,8 +203,8 @@ class Gather(_VectorSide):
         Latency `MEMORY_READ_CYCLES`, one vector a cycle.
     """
 
-    def __init__(self, banks: int, word_bits: int, lanes: int) -> None:
-        super().__init__(banks, word_bits, lanes, {
+    def __init__(self, banks: int, word_bits: int, lanes: int, encoding: Encoding) -> None:
+        super().__init__(banks, word_bits, lanes, encoding, {
             "read_words": Out(data.ArrayLayout(unsigned(word_bits), banks)),
             "read_data": In(data.ArrayLayout(signed(16), banks)),
             "data": Out(data.ArrayLayout(signed(16), lanes)),
@@ -220,10 +229,12 @@ class Scatter(_VectorSide):
         Shape of the widest memory.
     lanes : int
         Lanes of a vector, up to ``banks``.
+    encoding : Encoding
+        As of `BankAddresses`.
 
     Members
     -------
-    address : In(ADDRESS_BITS), lane_step : In(LANE_STEP_BITS)
+    address : In(address_bits), lane_step : In(lane_step_bits)
         As in `BankAddresses`.
     data : In(lanes x signed(16)), enable : In(lanes)
         Words to store, with the address.
@@ -231,8 +242,8 @@ class Scatter(_VectorSide):
         Latency `MEMORY_WRITE_CYCLES`, one vector a cycle.
     """
 
-    def __init__(self, banks: int, word_bits: int, lanes: int) -> None:
-        super().__init__(banks, word_bits, lanes, {
+    def __init__(self, banks: int, word_bits: int, lanes: int, encoding: Encoding) -> None:
+        super().__init__(banks, word_bits, lanes, encoding, {
             "data": In(data.ArrayLayout(signed(16), lanes)),
             "enable": In(lanes),
             "words": Out(data.ArrayLayout(unsigned(word_bits), banks)),

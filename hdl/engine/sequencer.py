@@ -4,37 +4,43 @@ Nothing stalls inside an instruction. A run waits only between instructions: for
 instruction to be fetched, for the loss unit to finish.
 """
 
-from amaranth import Module, Mux, Signal
+from amaranth import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from deep3.hdl.cells.layouts import instruction_layout, start_layout
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import ADDRESS_BITS, LABEL_ADDRESS_BITS
+from deep3.hdl.contract.instruction import TIME_BITS
+from deep3.hdl.contract.nest import Depth
+from deep3.hdl.contract.program import LABEL_ADDRESS_BITS
 from deep3.hdl.contract.timing import SETUP_CYCLES, flush_cycles
 
 from .countdown import Countdown
 from .fetch import Fetch
-from .walker import Level
+from .levels import Levels
+from .tiles import Tiles
 
 __all__ = ["Sequencer", "load_issue_layout", "stream_issue_layout"]
 
 
-def stream_issue_layout() -> data.StructLayout:
+def stream_issue_layout(depth: Depth) -> data.StructLayout:
     """One vector of the streamed operand.
 
     ``tile_start`` marks the first vector of a tile, ``first`` and ``last`` the first and last reduction tile,
-    ``last_time`` the last vector of a tile, ``last_outer`` the last outer tile; ``level`` is the loop that advances
-    after it.
+    ``last_time`` the last vector of a tile, ``last_outer`` the last outer tile; ``level`` is the level that advances
+    after it: those of time come first, then those of the reduction, then the outer ones.
     """
+    levels = range(depth.time + depth.reduction + depth.outer)
     return data.StructLayout({
-        "valid": 1, "tile_start": 1, "first": 1, "last": 1, "last_time": 1, "last_outer": 1, "level": Level,
+        "valid": 1, "tile_start": 1, "first": 1, "last": 1, "last_time": 1, "last_outer": 1, "level": levels,
     })  # fmt: skip
 
 
-def load_issue_layout() -> data.StructLayout:
-    """One vector of the stationary operand, for ``column``; ``last`` marks the last reduction tile."""
-    return data.StructLayout({"valid": 1, "column": 4, "last": 1, "level": Level})
+def load_issue_layout(depth: Depth) -> data.StructLayout:
+    """One vector of the stationary operand, for ``column``; ``edge`` marks the end of the innermost level of the
+    reduction, ``last`` the last reduction tile. ``level`` as of the stream, columns in the place of time."""
+    levels = range(depth.column + depth.reduction + depth.outer)
+    return data.StructLayout({"valid": 1, "column": 4, "edge": 1, "last": 1, "level": levels})
 
 
 class Sequencer(wiring.Component):
@@ -53,9 +59,9 @@ class Sequencer(wiring.Component):
         As in `HostBus`.
     program_address : Out, program_word : In(16)
         Read port of the program memory, latency 2 cycles.
-    instruction : Out(instruction_layout())
+    instruction : Out(instruction_layout(config.encoding))
         The instruction under way, constant from ``begin`` until its last result has left the lanes.
-    buffer_offset : Out(ADDRESS_BITS), label_offset : Out(LABEL_ADDRESS_BITS)
+    buffer_offset : Out(config.encoding.address_bits), label_offset : Out(LABEL_ADDRESS_BITS)
         Of the current batch buffer, in a run.
     rate_mantissa, rate_shift : Out
         Of the run; without a meaning between runs, as is ``seed``.
@@ -63,7 +69,7 @@ class Sequencer(wiring.Component):
         A run with a seed begins.
     begin : Out(1)
         Once for each instruction, in the first cycle in which ``instruction`` is valid.
-    stream : Out(stream_issue_layout()), load : Out(load_issue_layout())
+    stream : Out(stream_issue_layout(depth)), load : Out(load_issue_layout(depth))
         Vectors issued in this cycle.
     loss_busy : In(1), loss_clear : Out(1)
         The loss unit, asked when the results have drained; cleared by an abort.
@@ -77,15 +83,16 @@ class Sequencer(wiring.Component):
 
     def __init__(self, config: EngineConfig) -> None:
         self.config = config
+        encoding = config.encoding
         slots = range(config.max_instructions)
         super().__init__({
             "start": In(1), "parameters": In(start_layout()), "commit": In(1), "commit_batches": In(16), "abort": In(1),
             "busy": Out(1), "batches_done": Out(32),
-            "program_address": Out(range(config.max_instructions * INSTRUCTION_WORDS)), "program_word": In(16),
-            "instruction": Out(instruction_layout()),
-            "buffer_offset": Out(ADDRESS_BITS), "label_offset": Out(LABEL_ADDRESS_BITS), "begin": Out(1),
+            "program_address": Out(range(config.max_instructions * encoding.words)), "program_word": In(16),
+            "instruction": Out(instruction_layout(encoding)),
+            "buffer_offset": Out(encoding.address_bits), "label_offset": Out(LABEL_ADDRESS_BITS), "begin": Out(1),
             "rate_mantissa": Out(16), "rate_shift": Out(2), "seed_load": Out(1), "seed": Out(32),
-            "stream": Out(stream_issue_layout()), "load": Out(load_issue_layout()),
+            "stream": Out(stream_issue_layout(encoding.depth)), "load": Out(load_issue_layout(encoding.depth)),
             "loss_busy": In(1), "loss_clear": Out(1),
             "counting": Out(1), "slot": Out(slots), "first_batch": Out(1), "finished": Out(1),
             "batch_wait": Out(1), "fetch_wait": Out(1), "loss_wait": Out(1),
@@ -93,11 +100,12 @@ class Sequencer(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.fetch = fetch = Fetch(self.config.max_instructions)
+        encoding = self.config.encoding
+        m.submodules.fetch = fetch = Fetch(self.config)
         m.d.comb += [self.program_address.eq(fetch.address), fetch.word.eq(self.program_word)]
 
         run = Signal(start_layout(), reset_less=True)
-        live = Signal(instruction_layout(), reset_less=True)
+        live = Signal(instruction_layout(encoding), reset_less=True)
         m.d.comb += self.instruction.eq(live)
         aborting = Signal()
         batch_start = Signal()
@@ -105,12 +113,12 @@ class Sequencer(wiring.Component):
         position = Signal(8)
         next_position = Signal(8)
         last_instruction = Signal()
-        cycle = Signal(COUNT_BITS)
+        cycle = Signal(TIME_BITS)
         # LEAD and TILES, each in a register of its own: the counters of the tiles have no time to look at the state.
         leading, streaming = Signal(), Signal()
-        m.submodules.tiles = tiles = _Tiles()
-        m.submodules.lead_cycle = lead_cycle = Countdown()
-        m.submodules.tile_cycle = tile_cycle = Countdown()
+        m.submodules.tiles = tiles = Tiles(encoding)
+        m.submodules.lead_cycle = lead_cycle = Countdown(TIME_BITS)
+        m.submodules.tile_cycle = tile_cycle = Countdown(TIME_BITS)
         with m.If(self.abort):
             m.d.sync += aborting.eq(self.busy)
         # Whatever stands there until a run begins, and below until an instruction does: the event itself would have to
@@ -138,8 +146,8 @@ class Sequencer(wiring.Component):
         settled, flushed = Signal(), Signal()
         m.d.sync += [settled.eq(0), flushed.eq(flushed & self.loss_busy)]
         m.d.comb += self.finished.eq(flushed & ~self.loss_busy)
-        issue_stream = Signal(stream_issue_layout())
-        issue_load = Signal(load_issue_layout())
+        issue_stream = Signal(stream_issue_layout(encoding.depth))
+        issue_load = Signal(load_issue_layout(encoding.depth))
         self._issue(m, live, cycle, tiles, issue_stream, issue_load)
         m.d.sync += [self.stream.eq(issue_stream), self.load.eq(issue_load), self.begin.eq(accept)]
 
@@ -276,71 +284,42 @@ class Sequencer(wiring.Component):
         return all_done, uncommitted
 
     def _issue(
-        self, m: Module, live: data.View, cycle: Signal, tiles: "_Tiles", stream: data.View, load: data.View
+        self, m: Module, live: data.View, cycle: Signal, tiles: "Tiles", stream: data.View, load: data.View
     ) -> None:
         """Everything about the vectors of this cycle but their validity, which belongs to the state."""
-        # Constants of the instruction, which stand long before they are compared.
-        final_time, final_column = Signal(COUNT_BITS, reset_less=True), Signal(COUNT_BITS, reset_less=True)
-        m.d.sync += [final_time.eq(live.time_count - 1), final_column.eq(live.tile_width - 1)]
-        last_time = cycle == final_time
-        last_column = cycle == final_column
+        depth = self.config.encoding.depth
+        last_time, time_level = self._inner(m, "time", depth.time, live, live.time_count, cycle, tiles.begin, stream)
+        last_column, column_level = self._inner(
+            m, "column", depth.column, live, live.tile_width, cycle, tiles.begin, load
+        )
         m.d.comb += [
             stream.tile_start.eq(cycle == 0),
             stream.first.eq(tiles.stream_first_reduction),
             stream.last.eq(tiles.stream_last_reduction),
             stream.last_time.eq(last_time),
             stream.last_outer.eq(tiles.stream_last_outer),
-            stream.level.eq(_level(last_time, tiles.stream_last_reduction)),
+            stream.level.eq(Mux(last_time, depth.time + tiles.stream_level, time_level)),
             load.column.eq(cycle),
+            load.edge.eq(tiles.load_edge),
             load.last.eq(tiles.load_last_reduction),
-            load.level.eq(_level(last_column, tiles.load_last_reduction)),
+            load.level.eq(Mux(last_column, depth.column + tiles.load_level, column_level)),
         ]
 
-
-class _Tiles(wiring.Component):
-    """Which tile is streamed, and which is loaded: the loader is one tile ahead."""
-
-    instruction: In(instruction_layout())
-    begin: In(1)
-    loaded: In(1)
-    streamed: In(1)
-    stream_first_reduction: Out(1)
-    stream_last_reduction: Out(1)
-    stream_last_outer: Out(1)
-    stream_last: Out(1)
-    load_last_reduction: Out(1)
-    load_done: Out(1)
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        counters = {}
-        for name, advance in (("stream", self.streamed), ("load", self.loaded)):
-            m.submodules[f"{name}_reduction"] = reduction = Countdown()
-            m.submodules[f"{name}_outer"] = outer = Countdown()
-            counters[name] = reduction, outer
-            m.d.comb += [
-                reduction.count.eq(self.instruction.reduction_count),
-                reduction.begin.eq(self.begin),
-                reduction.step.eq(advance),
-                outer.count.eq(self.instruction.outer_count),
-                outer.begin.eq(self.begin),
-                outer.step.eq(advance & reduction.last),
-            ]
-        stream_reduction, stream_outer = counters["stream"]
-        load_reduction, load_outer = counters["load"]
+    def _inner(
+        self, m: Module, name: str, levels: int, live: data.View, count: Value, cycle: Signal, begin: Signal,
+        issue: data.View,
+    ) -> tuple[Value, Value]:  # fmt: skip
+        """Whether the vector of this cycle is the last of its tile, and the level of the loop that advances with it."""
+        if levels == 1:
+            # A constant of the instruction, which stands long before it is compared.
+            final = Signal(TIME_BITS, name=f"final_{name}", reset_less=True)
+            m.d.sync += final.eq(count - 1)
+            return cycle == final, Const(0)
+        m.submodules[f"{name}_levels"] = loop = Levels(levels, TIME_BITS)
         m.d.comb += [
-            self.stream_first_reduction.eq(stream_reduction.first),
-            self.stream_last_reduction.eq(stream_reduction.last),
-            self.stream_last_outer.eq(stream_outer.last),
-            self.stream_last.eq(stream_reduction.last & stream_outer.last),
-            self.load_last_reduction.eq(load_reduction.last),
+            loop.count.eq(count),
+            *(loop.periods[level].eq(live[f"{name}_period_{level}"]) for level in range(levels - 1)),
+            loop.begin.eq(begin),
+            loop.step.eq(issue.valid),
         ]
-        with m.If(self.begin):
-            m.d.sync += self.load_done.eq(0)
-        with m.Elif(self.loaded & load_reduction.last & load_outer.last):
-            m.d.sync += self.load_done.eq(1)
-        return m
-
-
-def _level(last_inner: object, last_reduction: object) -> object:
-    return Mux(last_inner, Mux(last_reduction, Level.OUTER, Level.REDUCTION), Level.INNER)  # type: ignore[arg-type]
+        return loop.last, loop.level

@@ -6,10 +6,11 @@ from typing import Any
 
 import cocotb
 
+from deep3.hdl.contract.instruction import TIME_BITS
 from deep3.sim.bench.timeline import Timeline
 from deep3.sim.golden.engine.countdown import Countdown
 
-MOST_STEPS = (1 << COUNT_BITS) - 1
+MOST_STEPS = (1 << TIME_BITS) - 1
 
 
 class Bench:

@@ -231,7 +231,7 @@ async def garbage_never_wedges(dut: object) -> None:
     await driver.reset()
     for index in range(12):
         bits = 1 if index == 0 else 1 << 16
-        words = np.array([rng.randrange(bits) for _ in range(4 * INSTRUCTION_WORDS)], np.uint16)
+        words = np.array([rng.randrange(bits) for _ in range(4 * config.encoding.words)], np.uint16)
         await driver.write(Space.PROGRAM, 0, words)
         first, count, batches, buffers = (rng.randint(0, most) for most in (3, 5, 9, 3))
         await driver.start(StartParameters(first, count, batches, buffers, seed=1))

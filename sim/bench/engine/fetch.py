@@ -6,6 +6,7 @@ from typing import Any
 
 import cocotb
 
+from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.timing import fetch_cycles
 from deep3.sim.bench.timeline import Timeline
 from deep3.sim.golden.engine.fetch import Fetch
@@ -16,10 +17,10 @@ from .program_memory import ProgramMemory
 class Bench:
     """A prefetch unit, its twin, and the program."""
 
-    def __init__(self, dut: Any, instructions: int, rng: random.Random) -> None:
+    def __init__(self, dut: Any, config: EngineConfig, rng: random.Random) -> None:
         self.dut = dut
-        self.memory = ProgramMemory(dut.address, dut.word, instructions, rng)
-        self.twin = Fetch(self.memory.words)
+        self.memory = ProgramMemory(dut.address, dut.word, config, rng)
+        self.twin = Fetch(config, self.memory.words)
         self.board = Timeline(dut, lambda output: int(getattr(dut, output).value))
 
     async def cycle(self, slot: int, *, begin: bool = False) -> None:
@@ -37,9 +38,10 @@ class Bench:
 @cocotb.test()
 async def random_slots(dut: Any) -> None:
     """DEEP3_FETCHES fetches of random words."""
-    instructions = int(os.environ["DEEP3_INSTRUCTIONS"])
+    config = EngineConfig.from_toml(os.environ["DEEP3_CONFIG"])
+    instructions, cycles = config.max_instructions, fetch_cycles(config)
     rng = random.Random(int(os.environ["DEEP3_SEED"]))
-    bench = Bench(dut, instructions, rng)
+    bench = Bench(dut, config, rng)
     dut.begin.value = 0
     dut.slot.value = 0
     dut.word.value = 0
@@ -48,7 +50,7 @@ async def random_slots(dut: Any) -> None:
     for _ in range(int(os.environ["DEEP3_FETCHES"])):
         await bench.cycle(rng.randrange(instructions), begin=True)
         # Every age at which a fetch may be given up, and rest after those that were not.
-        for _ in range(rng.choice((rng.randint(0, fetch_cycles()), rng.randint(fetch_cycles(), fetch_cycles() + 5)))):
+        for _ in range(rng.choice((rng.randint(0, cycles), rng.randint(cycles, cycles + 5)))):
             await bench.cycle(rng.randrange(instructions))
     await bench.board.finish()
     # Whole instructions were seen, not only begun.

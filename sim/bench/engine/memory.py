@@ -9,7 +9,7 @@ from amaranth import Module, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from deep3.hdl.contract.program import ADDRESS_BITS
+from deep3.hdl.contract.instruction import FLAT_ENCODING
 from deep3.hdl.contract.timing import ADDRESS_CYCLES, MEMORY_READ_CYCLES
 from deep3.hdl.engine.memory import BankAddresses, Gather, OperandBanks, Scatter
 from deep3.sim.bench.timeline import Timeline
@@ -19,6 +19,8 @@ from deep3.sim.golden.engine.memory import OperandMemory
 __all__ = ["ScatteredAndGathered"]
 
 WORD_BITS = 16
+ADDRESS_BITS = FLAT_ENCODING.address_bits
+LANE_STEP_BITS = FLAT_ENCODING.lane_step_bits
 
 
 class ScatteredAndGathered(wiring.Component):
@@ -26,8 +28,8 @@ class ScatteredAndGathered(wiring.Component):
 
     def __init__(self, banks: int, bank_words: int, lanes: int) -> None:
         self.banks = OperandBanks(banks, bank_words)
-        self.scatter = Scatter(banks, self.banks.word_bits, lanes)
-        self.gather = Gather(banks, self.banks.word_bits, lanes)
+        self.scatter = Scatter(banks, self.banks.word_bits, lanes, FLAT_ENCODING)
+        self.gather = Gather(banks, self.banks.word_bits, lanes, FLAT_ENCODING)
         vector = data.ArrayLayout(signed(WORD_BITS), lanes)
         super().__init__({
             "write_address": In(ADDRESS_BITS), "write_step": In(LANE_STEP_BITS),

@@ -10,9 +10,9 @@ import cocotb
 
 from deep3.hdl.cells.layouts import start_layout
 from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.nest import Depth
 from deep3.hdl.contract.program import StartParameters
 from deep3.hdl.engine.sequencer import load_issue_layout, stream_issue_layout
-from deep3.hdl.engine.walker import Level
 from deep3.sim.bench.timeline import Timeline
 from deep3.sim.golden.engine.issues import LoadIssue, StreamIssue
 from deep3.sim.golden.engine.sequencer import Inputs, Outputs, Sequencer
@@ -26,20 +26,22 @@ START_BITS = start_layout().size
 
 
 @lru_cache
-def stream_issue(bits: int) -> StreamIssue | None:
+def stream_issue(bits: int, depth: Depth) -> StreamIssue | None:
     """The vector at the port, if there is one."""
-    fields: Any = stream_issue_layout().from_bits(bits)
+    fields: Any = stream_issue_layout(depth).from_bits(bits)
     if not fields.valid:
         return None
     flags = {name: bool(fields[name]) for name in StreamIssue._fields if name != "level"}
-    return StreamIssue(level=Level(fields.level), **flags)
+    return StreamIssue(level=int(fields.level), **flags)
 
 
 @lru_cache
-def load_issue(bits: int) -> LoadIssue | None:
+def load_issue(bits: int, depth: Depth) -> LoadIssue | None:
     """The vector at the port, if there is one."""
-    fields: Any = load_issue_layout().from_bits(bits)
-    return LoadIssue(int(fields.column), bool(fields.last), Level(fields.level)) if fields.valid else None
+    fields: Any = load_issue_layout(depth).from_bits(bits)
+    if not fields.valid:
+        return None
+    return LoadIssue(int(fields.column), bool(fields.edge), bool(fields.last), int(fields.level))
 
 
 class Driver:
@@ -73,7 +75,7 @@ class Bench:
         self.config = config
         self.rng = rng
         self.driver = Driver(dut, rng)
-        self.memory = ProgramMemory(dut.program_address, dut.program_word, config.max_instructions, rng)
+        self.memory = ProgramMemory(dut.program_address, dut.program_word, config, rng)
         self.twin = Sequencer(config, self.memory.words)
         self.board = Timeline(dut, self.sample)
         self.seen: Counter[str] = Counter()
@@ -81,7 +83,8 @@ class Bench:
     def sample(self, output: str) -> object:
         bits = int(getattr(self.dut, output).value)
         if output in ISSUES:
-            return stream_issue(bits) if output == "stream" else load_issue(bits)
+            depth = self.config.encoding.depth
+            return stream_issue(bits, depth) if output == "stream" else load_issue(bits, depth)
         return bits
 
     async def cycle(self, inputs: Inputs) -> Outputs:
@@ -119,7 +122,7 @@ async def random_runs(dut: Any) -> None:
     for _ in range(int(os.environ["DEEP3_RUNS"])):
         start = random_start(rng, config)
         for index in range(start.instruction_count):
-            bench.memory.store(start.first_instruction + index, random_instruction(rng, config).encode())
+            bench.memory.store(start.first_instruction + index, random_instruction(rng, config).encode(config.encoding))
         surroundings = Surroundings(rng, config, start)
         for _ in range(rng.choice((0, 0, 1, 5))):
             await bench.cycle(surroundings.inputs()._replace(start=None))

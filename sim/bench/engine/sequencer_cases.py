@@ -2,10 +2,11 @@
 
 import random
 from dataclasses import replace
+from typing import Any
 
 from deep3.compiler.schedule import MIN_TILE_CYCLES
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.instruction import Instruction
+from deep3.hdl.contract.instruction import Encoding, Instruction, Mask, Ones
 from deep3.hdl.contract.nest import Walk
 from deep3.hdl.contract.program import ADDRESS_BITS, Format, Function, Loss, Memory, Mode, StartParameters
 from deep3.hdl.contract.timing import SETUP_CYCLES, fetch_cycles
@@ -19,6 +20,19 @@ def random_instruction(rng: random.Random, config: EngineConfig) -> Instruction:
     long = rng.random() < 0.05
     time_count = config.accumulator_words if long else rng.choice((1, rng.randint(1, 9)))
     tile_width = rng.randint(1, config.columns)
+    depth = config.encoding.depth
+    periods = {loop: _periods(rng, getattr(depth, loop)) for loop in ("column", "time", "reduction", "outer")}
+
+    def walk(inner: str) -> Walk:
+        return _walk(rng, config.encoding, periods[inner], periods["reduction"], periods["outer"])
+
+    beyond: dict[str, Any] = {}
+    if config.convolution:
+        beyond = {
+            "edge_width": rng.randint(1, config.rows), "ones": rng.choice(list(Ones)), "window": rng.randint(1, 16),
+            "position_bits": rng.choice((0, 2, 4)), "mask": rng.choice(list(Mask)), "mask_bits": rng.choice((2, 4)),
+            "positions": Walk(base=rng.getrandbits(4)),
+        }  # fmt: skip
     return Instruction(
         mode=rng.choice(list(Mode)), format=rng.choice(list(Format)), function=rng.choice(list(Function)),
         loss=rng.choice(list(Loss)),
@@ -29,17 +43,31 @@ def random_instruction(rng: random.Random, config: EngineConfig) -> Instruction:
         tile_width=tile_width,
         last_reduction_width=rng.randint(1, config.rows), last_outer_width=rng.randint(1, tile_width),
         label_base=rng.getrandbits(14),
-        stream=_walk(rng), stream_memory=rng.choice(list(Memory)),
-        load=_walk(rng), load_memory=rng.choice(list(Memory)),
-        out=_walk(rng), output_memory=rng.choice(list(Memory)), aux=_walk(rng), aux_memory=rng.choice(list(Memory)),
-        loss_out=_walk(rng),
+        stream=walk("time"), stream_memory=rng.choice(list(Memory)),
+        load=walk("column"), load_memory=rng.choice(list(Memory)),
+        out=_drained(walk("time")), output_memory=rng.choice(list(Memory)),
+        aux=_drained(walk("time")), aux_memory=rng.choice(list(Memory)), loss_out=Walk(base=rng.getrandbits(18)),
+        **{f"{loop}_periods": cuts for loop, cuts in periods.items()}, **beyond,
     )  # fmt: skip
 
 
-def _walk(rng: random.Random) -> Walk:
-    strides = {level: rng.getrandbits(ADDRESS_BITS - 1) for level in ("inner", "reduction", "outer")}
-    buffered = bool(rng.getrandbits(1))
-    return Walk(base=rng.getrandbits(ADDRESS_BITS), lane_step=rng.getrandbits(14), buffered=buffered, **strides)
+def _periods(rng: random.Random, levels: int) -> tuple[int, ...]:
+    return tuple(sorted(rng.sample(range(1, 9), rng.randint(0, levels - 1))))
+
+
+def _walk(rng: random.Random, encoding: Encoding, *periods: tuple[int, ...]) -> Walk:
+    inner, reduction, outer = (
+        tuple(rng.getrandbits(encoding.address_bits - 1) for _ in range(len(cuts) + 1)) for cuts in periods
+    )
+    return Walk(
+        rng.getrandbits(encoding.address_bits), inner, reduction, outer,
+        rng.getrandbits(encoding.lane_step_bits), bool(rng.getrandbits(1)),
+    )  # fmt: skip
+
+
+def _drained(walk: Walk) -> Walk:
+    """Walks of what leaves the lanes pass once over an outer tile."""
+    return replace(walk, reduction=())
 
 
 def random_start(rng: random.Random, config: EngineConfig) -> StartParameters:
@@ -71,7 +99,7 @@ class Surroundings:
         self._commit_batches = rng.choice(((1,), (1, 2), (1, 65535)))
         # With START, in the first instruction, or anywhere.
         longest = rng.choice((0, SETUP_CYCLES + config.columns, 400))
-        self._cycles_to_abort = rng.choice((None, rng.randint(0, longest) + (fetch_cycles() if longest else 0)))
+        self._cycles_to_abort = rng.choice((None, rng.randint(0, longest) + (fetch_cycles(config) if longest else 0)))
         self._start_rate = rng.choice((0.0, 0.02))
         self._loss_rates = rng.choice(((0.0, 1.0), (0.1, 0.1), (0.02, 0.02), (0.5, 0.5)))
         self._loss_busy = False

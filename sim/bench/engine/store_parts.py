@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.instruction import FLAT_ENCODING
 from deep3.hdl.contract.program import ADDRESS_BITS, Memory
 from deep3.hdl.contract.timing import MEMORY_WRITE_CYCLES
 from deep3.sim.bench.words import pack, random_word, unpack
@@ -47,7 +48,7 @@ class Stimulus:
         self.host_words: dict[tuple[Memory, int], HostWord] = {}
 
     def lane_step(self) -> int:
-        return self.rng.choice((0, 1, self.rng.randrange(1 << LANE_STEP_BITS)))
+        return self.rng.choice((0, 1, self.rng.randrange(1 << FLAT_ENCODING.lane_step_bits)))
 
     def address(self, memory: Memory) -> int:
         """Now and then among the first words, so that reads meet what was written."""

@@ -107,7 +107,7 @@ def execute(plan: Plan, memories: Memories, buffer_offset: int, label_offset: in
     ProgramError
         When an enabled lane leaves its memory.
     """
-    instruction, config = plan.instruction, plan.config
+    instruction = plan.instruction
     sums = wrap(_products(plan, memories, buffer_offset), ACCUMULATOR_BITS)
     values, clipped = _post(plan, memories, sums, buffer_offset, rate)
     errors, correct = None, 0
@@ -141,7 +141,7 @@ def _products(plan: Plan, memories: Memories, buffer_offset: int) -> Tensor:
             if plan.ones is not None:
                 stream = torch.where(plan.ones, _ONE, stream)
             found = (stream.to(torch.float64) @ columns).to(torch.int64)
-            sums[tiles[chosen]] = found.unflatten(-1, (-1, width)).transpose(1, 2)
+            sums[tiles[chosen]] = found.reshape(*found.shape[:2], -1, width).transpose(1, 2)
     return sums
 
 

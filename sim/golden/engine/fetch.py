@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.timing import fetch_cycles
 
 __all__ = ["Fetch", "FetchOutputs", "instruction_words", "packed_instruction"]
@@ -30,11 +31,14 @@ class Fetch:
 
     Parameters
     ----------
+    config : EngineConfig
     program
         16-bit words; may change while nothing is read.
     """
 
-    def __init__(self, program: Sequence[int]) -> None:
+    def __init__(self, config: EngineConfig, program: Sequence[int]) -> None:
+        self._words = config.encoding.words
+        self._cycles = fetch_cycles(config)
         self._program = program
         self._slot: int | None = None
         self._since_begin = 0
@@ -50,17 +54,17 @@ class Fetch:
     def _outputs(self) -> FetchOutputs:
         if self._slot is None:
             return FetchOutputs(address=None, ready=True, instruction=None)
-        if self._since_begin < INSTRUCTION_WORDS:
-            return FetchOutputs(self._slot * INSTRUCTION_WORDS + self._since_begin, ready=False, instruction=None)
-        if self._since_begin < fetch_cycles():
+        if self._since_begin < self._words:
+            return FetchOutputs(self._slot * self._words + self._since_begin, ready=False, instruction=None)
+        if self._since_begin < self._cycles:
             return FetchOutputs(address=None, ready=False, instruction=None)
-        words = instruction_words(self._program, self._slot)
+        words = instruction_words(self._program, self._slot, self._words)
         return FetchOutputs(address=None, ready=True, instruction=packed_instruction(words))
 
 
-def instruction_words(program: Sequence[int], slot: int) -> list[int]:
-    """The encoded instruction in program slot ``slot``."""
-    return list(program[slot * INSTRUCTION_WORDS : (slot + 1) * INSTRUCTION_WORDS])
+def instruction_words(program: Sequence[int], slot: int, words: int) -> list[int]:
+    """The encoded instruction of so many words in program slot ``slot``."""
+    return list(program[slot * words : (slot + 1) * words])
 
 
 def packed_instruction(words: Sequence[int]) -> int:

@@ -20,7 +20,7 @@ class HostPort:
     def __init__(self, config: EngineConfig) -> None:
         self.spaces = {
             Space.LABEL: np.zeros(config.label_words, np.int64),
-            Space.PROGRAM: np.zeros(config.max_instructions * INSTRUCTION_WORDS, np.int64),
+            Space.PROGRAM: np.zeros(config.max_instructions * config.encoding.words, np.int64),
         }
 
     def write(self, space: Space, address: int, word: int) -> None:

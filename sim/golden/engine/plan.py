@@ -174,6 +174,7 @@ class Plan:
         modulus = 1 << self.config.encoding.address_bits
         if lowest < 0 or highest >= modulus:
             # The adders of the walkers go round.
-            highest = max(int((start + vector[which] & (modulus - 1)).max()) for start, which in zip(outer, counts, strict=True) if which.any())
+            tiles = zip(outer, counts, strict=True)
+            highest = max(int((start + vector[which] & (modulus - 1)).max()) for start, which in tiles if which.any())
         found = torch.from_numpy(np.ascontiguousarray(vector.T if transpose else vector))
         return Operand(memory, found, torch.from_numpy(outer), walk.buffered, highest, modulus - 1)

@@ -22,8 +22,8 @@ def window_maxima(values: Tensor, window: int, position_bits: int) -> Tensor:
     """
     if window == 1:
         return values
-    windows = values.unflatten(-2, (-1, window))
-    largest = windows.max(dim=-2).values
+    windows = values.reshape(*values.shape[:-2], -1, window, values.shape[-1])
+    largest: Tensor = windows.max(dim=-2).values
     if not position_bits:
         return largest
     steps = torch.arange(window)[:, None]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from deep3.hdl.cells.layouts import instruction_layout
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.instruction import Instruction
-from deep3.hdl.contract.program import ADDRESS_BITS, LABEL_ADDRESS_BITS, StartParameters
+from deep3.hdl.contract.program import LABEL_ADDRESS_BITS, StartParameters
 from deep3.hdl.contract.timing import fetch_cycles, flush_cycles
 
 from .fetch import instruction_words, packed_instruction
@@ -132,7 +132,7 @@ class Sequencer:
         while not self._aborted:
             if batch is not None and self._committed() <= batch:
                 yield self._outputs(batch_wait=True)
-            elif self._now <= self._fetch_begun + fetch_cycles():
+            elif self._now <= self._fetch_begun + fetch_cycles(self._config):
                 yield self._outputs(fetch_wait=True)
             else:
                 return
@@ -143,13 +143,13 @@ class Sequencer:
 
     def _execute(self, slot: int) -> Iterator[Outputs]:
         """One instruction, from its acceptance to the end of its flush, or of its loss."""
-        words = instruction_words(self._program, slot)
+        words = instruction_words(self._program, slot, self._config.encoding.words)
         counting: dict[str, Any] = {"counting": True, "slot": slot, "first_batch": self._batches_done == 0}
         yield self._outputs(**counting)
-        self._instruction = packed_instruction(words) & ((1 << instruction_layout().size) - 1)
+        self._instruction = packed_instruction(words) & ((1 << instruction_layout(self._config.encoding).size) - 1)
         self._fetch_begun = self._now
         begin = True
-        for stream, load in steps(Instruction.decode(words)):
+        for stream, load in steps(Instruction.decode(words, self._config.encoding), self._config.encoding.depth):
             dropped = self._aborted
             yield self._outputs(begin=begin, stream=stream, load=load, **counting)
             begin = False
@@ -170,7 +170,7 @@ class Sequencer:
         return Outputs(
             busy=busy,
             batches_done=self._batches_done,
-            buffer_offset=buffer * run.buffer_words % (1 << ADDRESS_BITS) if run else None,
+            buffer_offset=buffer * run.buffer_words % (1 << self._config.encoding.address_bits) if run else None,
             label_offset=buffer * run.label_words % (1 << LABEL_ADDRESS_BITS) if run else None,
             instruction=self._instruction,
             rate_mantissa=run.rate_mantissa if run else None,

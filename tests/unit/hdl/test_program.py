@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from deep3.hdl.cells.layouts import instruction_layout, start_layout
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.instruction import Instruction, instruction_fields
+from deep3.hdl.contract.instruction import FLAT_ENCODING, Instruction, instruction_fields
 from deep3.hdl.contract.nest import Walk
 from deep3.hdl.contract.program import (
     ADDRESS_BITS,
@@ -59,7 +59,7 @@ starts = st.builds(
 @given(instructions)
 def test_an_instruction_survives_encoding(instruction: Instruction) -> None:
     words = instruction.encode()
-    assert len(words) == INSTRUCTION_WORDS
+    assert len(words) == FLAT_ENCODING.words
     assert Instruction.decode(words) == instruction
 
 
@@ -68,7 +68,7 @@ def test_the_gateware_layout_reads_what_was_encoded(instruction: Instruction) ->
     layout = instruction_layout()
     bits = sum(word << (16 * index) for index, word in enumerate(instruction.encode()))
     fields = Const(layout, bits & ((1 << layout.size) - 1))
-    assert layout.size <= 16 * INSTRUCTION_WORDS
+    assert layout.size <= 16 * FLAT_ENCODING.words
     assert fields.time_count == instruction.time_count
     assert fields.label_base == instruction.label_base
     assert fields.load_base == instruction.load.base

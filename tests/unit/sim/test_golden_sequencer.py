@@ -22,7 +22,7 @@ def test_resident_run_takes_the_cycles_of_the_closed_form(seed: int, count: int,
     rng = random.Random(seed)
     program = [replace(random_instruction(rng, CONFIG), loss=Loss.NONE) for _ in range(count)]
     words = [word for instruction in program for word in instruction.encode()]
-    sequencer = Sequencer(CONFIG, words + [0] * (CONFIG.max_instructions * INSTRUCTION_WORDS - len(words)))
+    sequencer = Sequencer(CONFIG, words + [0] * (CONFIG.max_instructions * CONFIG.encoding.words - len(words)))
     run = _run(sequencer, StartParameters(first_instruction=0, instruction_count=count, batches=batches))
     assert len(run) == run_cycles(program, CONFIG, batches)
     for slot, instruction in enumerate(program):
