@@ -45,10 +45,13 @@ class Fetch(wiring.Component):
         count = Signal(range(cycles + 1), init=cycles)
         ready = Signal(init=1)
         shifting = Signal()
+        # Sums of shifted slots: a multiplier would take one from the array.
+        shifts = [bit for bit in range(self.words.bit_length()) if self.words >> bit & 1]
+        first = sum((self.slot << bit for bit in shifts[1:]), start=self.slot << shifts[0])
         m.d.comb += [self.instruction.eq(words), self.ready.eq(ready)]
         with m.If(self.begin):
             m.d.sync += [
-                count.eq(0), self.address.eq(self.slot * self.words), ready.eq(0), shifting.eq(0),
+                count.eq(0), self.address.eq(first), ready.eq(0), shifting.eq(0),
             ]  # fmt: skip
         with m.Elif(~ready):
             m.d.sync += [
