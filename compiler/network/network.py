@@ -1,11 +1,12 @@
 """A network as a value: the shape of a sample, layers, loss."""
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
 from deep3.hdl.contract.program import Function, Loss
 
-from .layers import MAX_SIZE, Dense, Layer, LayerError, Shape
+from .layers import MAX_SIZE, Convolution, Dense, Layer, LayerError, MeanPool, Pair, Shape
 
 __all__ = ["Network", "training_multiply_adds"]
 
@@ -17,9 +18,10 @@ class Network:
     Parameters
     ----------
     input_shape
-        Of one sample.
+        Of one sample: ``(features,)`` or ``(channels, height, width)``.
     layers
-        From the first to the last, whose activation function is IDENTITY: the loss brings its own.
+        From the first to the last. The last gives a vector, and the last activation function is IDENTITY: the loss
+        brings its own.
     loss
         SOFTMAX (cross entropy after softmax) or MSE (half the squared distance to the one-hot label).
 
@@ -41,10 +43,15 @@ class Network:
                 raise LayerError(f"every size must be an integer between 1 and {MAX_SIZE}, not {size!r}")
         if not isinstance(self.layers, tuple) or not self.layers:
             raise LayerError(f"layers must be a tuple of one or more layers, not {self.layers!r}")
+        if len(self.shapes[-1]) != 1:
+            raise LayerError(f"the last layer must give a vector, not maps of shape {self.shapes[-1]!r}; add Flatten")
         if self.classes < 2:
             raise LayerError(f"the last of sizes (classes) must be 2 or more, not {self.classes!r}")
-        if self.layers[-1].function is not Function.IDENTITY:
-            raise LayerError(f"the last of functions must be IDENTITY, not {self.layers[-1].function.name}")
+        if not self.trained:
+            raise LayerError("layers must have one with weights among them, Dense or Convolution")
+        last = [layer.function for layer in self.layers if isinstance(layer, Dense | Convolution | MeanPool)][-1]
+        if last is not Function.IDENTITY:
+            raise LayerError(f"the last of functions must be IDENTITY, not {last.name}")
         if self.loss not in (Loss.SOFTMAX, Loss.MSE):
             raise LayerError(f"loss must be SOFTMAX or MSE, not {self.loss!r}")
 
@@ -87,24 +94,61 @@ class Network:
         return tuple(shapes)
 
     @property
+    def trained(self) -> tuple[int, ...]:
+        """Numbers of the layers that have weights."""
+        return tuple(number for number, layer in enumerate(self.layers) if isinstance(layer, Dense | Convolution))
+
+    @property
+    def weight_shapes(self) -> tuple[Pair, ...]:
+        """Of the matrices of weights, one for each of `trained`."""
+        pairs = zip(self.layers, self.shapes, strict=False)
+        return tuple(layer.weight_shape(shape) for layer, shape in pairs if isinstance(layer, Dense | Convolution))
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether samples are vectors and all layers fully connected."""
+        return len(self.input_shape) == 1 and all(isinstance(layer, Dense) for layer in self.layers)
+
+    @property
     def sizes(self) -> tuple[int, ...]:
-        """Features of the input, of every hidden layer and of the output."""
-        return tuple(shape[0] for shape in self.shapes)
+        """Features of the input, of every hidden layer and of the output, where all layers are fully connected.
+
+        Raises
+        ------
+        LayerError
+            For a network with other layers.
+        """
+        return (*self.input_shape, *(layer.units for layer in self._dense_layers("sizes")))
 
     @property
     def functions(self) -> tuple[Function, ...]:
-        """Activation function of each layer."""
-        return tuple(layer.function for layer in self.layers)
+        """Activation function of each layer, where all are fully connected.
+
+        Raises
+        ------
+        LayerError
+            For a network with other layers.
+        """
+        return tuple(layer.function for layer in self._dense_layers("functions"))
+
+    def _dense_layers(self, what: str) -> tuple[Dense, ...]:
+        layers = tuple(layer for layer in self.layers if isinstance(layer, Dense))
+        if not self.is_dense:
+            kinds = ", ".join(dict.fromkeys(type(layer).__name__ for layer in self.layers))
+            raise LayerError(
+                f"{what} are those of fully connected layers alone, not of {kinds} on samples of {self.input_shape!r}"
+            )
+        return layers
 
     @property
     def inputs(self) -> int:
-        """Features of a sample."""
-        return self.input_shape[0]
+        """Values of a sample."""
+        return math.prod(self.input_shape)
 
     @property
     def classes(self) -> int:
         """Outputs."""
-        return self.sizes[-1]
+        return self.shapes[-1][0]
 
     @property
     def parameters(self) -> int:
@@ -113,9 +157,9 @@ class Network:
 
     @property
     def training_multiply_adds(self) -> int:
-        """Of one sample: forward and weight gradient of every layer, backward of all but the first."""
+        """Of one sample: forward and weight gradient of every layer, backward of all but the first with weights."""
         forward = [layer.multiply_adds(shape) for layer, shape in zip(self.layers, self.shapes, strict=False)]
-        return 3 * sum(forward) - forward[0]
+        return 3 * sum(forward) - forward[self.trained[0]]
 
 
 def training_multiply_adds(sizes: tuple[int, ...]) -> int:

@@ -1,5 +1,6 @@
 """Networks in floating point with NumPy: what every backend is held against, and what the host evaluates with."""
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,29 +8,62 @@ from numpy.typing import NDArray
 
 from deep3.hdl.contract.program import Function, Loss
 
+from .layers import Convolution, Dense, Dropout, Flatten, Layer, LayerError, MaxPool, MeanPool
 from .network import Network
+from .windows import (
+    convolve,
+    convolve_gradient,
+    convolve_weight_gradient,
+    max_pool,
+    max_pool_gradient,
+    mean_pool,
+    mean_pool_gradient,
+)
 
-__all__ = ["activate", "gradients", "losses", "outputs"]
+__all__ = ["activate", "as_samples", "gradients", "losses", "outputs"]
 
 Floats = NDArray[np.floating]
 
+BLOCK_VALUES = 1 << 22
+"""Of the unfolded windows of a convolution at once: fewer take longer, more take memory."""
+
+
+def as_samples(network: Network, x: Floats) -> Floats:
+    """``x`` as ``samples x input_shape``; flat samples of as many values are cut into maps.
+
+    Raises
+    ------
+    LayerError
+        For samples of another size.
+    """
+    if x.shape[1:] == network.input_shape:
+        return x
+    if x.ndim != 2 or x.shape[1] != network.inputs:
+        raise LayerError(f"samples must have the shape {network.input_shape!r}, not {x.shape[1:]!r}")
+    return x.reshape(len(x), *network.input_shape)
+
 
 def outputs(network: Network, weights: Sequence[Floats], x: Floats) -> Floats:
-    """Outputs of the last layer, before any softmax.
+    """Outputs of the last layer, before any softmax; without dropout.
 
     Parameters
     ----------
     weights
-        A matrix a layer, as `compiler.network.layers.Dense.weight_shape` has it.
+        A matrix for each layer that has weights, of the shapes `Network.weight_shapes`.
     x
-        ``samples x features``.
+        ``samples x input_shape``, or ``samples x values``.
 
     Returns
     -------
     ndarray
         ``samples x classes``, of the type of ``x`` and ``weights``.
     """
-    return _activations(network, weights, x)[-1]
+    x = as_samples(network, x)
+    block = _block_samples(network)
+    if len(x) <= block:
+        return _activations(network, weights, x, ())[-1]
+    blocks = (x[first : first + block] for first in range(0, len(x), block))
+    return np.concatenate([_activations(network, weights, part, ())[-1] for part in blocks])
 
 
 def losses(network: Network, y: Floats, labels: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -51,16 +85,34 @@ def losses(network: Network, y: Floats, labels: NDArray[np.int64]) -> NDArray[np
     return entropies
 
 
-def gradients(network: Network, weights: Sequence[Floats], x: Floats, labels: NDArray[np.int64]) -> list[Floats]:
-    """Gradient of the mean loss for each matrix of ``weights``, of its shape."""
-    activations = [x, *_activations(network, weights, x)]
-    error = _output_errors(network, activations[-1], labels) / len(labels)
+def gradients(
+    network: Network,
+    weights: Sequence[Floats],
+    x: Floats,
+    labels: NDArray[np.int64],
+    kept: Sequence[NDArray[np.bool_]] = (),
+) -> list[Floats]:
+    """Gradient of the mean loss for each matrix of ``weights``, of its shape.
+
+    Parameters
+    ----------
+    kept
+        For each `Dropout` which values it keeps, ``samples x shape``; none for a network whose dropout is off.
+    """
+    activations = [as_samples(network, x)]
+    activations += _activations(network, weights, activations[0], kept)
+    matrices, masks = _by_layer(network, weights, kept)
+    error: Floats = _output_errors(network, activations[-1], labels) / len(labels)
     found: list[Floats] = []
-    for layer in reversed(range(len(network.layers))):
-        found.append(np.concatenate([error.T @ activations[layer], error.sum(axis=0)[:, None]], axis=1))
-        if layer:
-            slope = _slope(activations[layer], network.layers[layer - 1].function)
-            error = (error @ weights[layer][:, :-1]) * slope
+    first = network.trained[0]
+    for number in reversed(range(first, len(network.layers))):
+        layer, before, behind = network.layers[number], activations[number], activations[number + 1]
+        if isinstance(layer, Dense | Convolution | MeanPool):
+            error = error * _slope(behind, layer.function)
+        if isinstance(layer, Dense | Convolution):
+            found.append(_weight_gradient(layer, before, error))
+        if number > first:
+            error = _passed_on(layer, matrices.get(number), masks.get(number), before, behind, error)
     return found[::-1]
 
 
@@ -76,12 +128,81 @@ def activate(z: Floats, function: Function) -> Floats:
     return result
 
 
-def _activations(network: Network, weights: Sequence[Floats], x: Floats) -> list[Floats]:
+def _block_samples(network: Network) -> int:
+    """Samples that are computed at once: all of them, but where windows of a convolution are unfolded."""
+    pairs = zip(network.layers, network.shapes, network.shapes[1:], strict=False)
+    unfolded = [
+        (layer.weight_shape(before)[1] - 1) * behind[1] * behind[2]
+        for layer, before, behind in pairs
+        if isinstance(layer, Convolution)
+    ]
+    return max(1, BLOCK_VALUES // max(unfolded)) if unfolded else sys.maxsize
+
+
+def _by_layer(
+    network: Network, weights: Sequence[Floats], kept: Sequence[NDArray[np.bool_]]
+) -> tuple[dict[int, Floats], dict[int, NDArray[np.bool_]]]:
+    """Matrices and masks by the number of their layer."""
+    drops = [number for number, layer in enumerate(network.layers) if isinstance(layer, Dropout)]
+    return dict(zip(network.trained, weights, strict=True)), dict(zip(drops, kept, strict=True)) if kept else {}
+
+
+def _activations(
+    network: Network, weights: Sequence[Floats], x: Floats, kept: Sequence[NDArray[np.bool_]]
+) -> list[Floats]:
+    """Behind each layer."""
+    matrices, masks = _by_layer(network, weights, kept)
     found: list[Floats] = []
-    for layer, matrix in zip(network.layers, weights, strict=True):
-        x = activate(x @ matrix[:, :-1].T + matrix[:, -1], layer.function)
+    for number, layer in enumerate(network.layers):
+        if isinstance(layer, Dense | Convolution):
+            x = _weigh(layer, matrices[number], x)
+        elif isinstance(layer, Flatten):
+            x = x.reshape(len(x), -1)
+        elif isinstance(layer, Dropout):
+            x = _drop(layer, x, masks.get(number))
+        else:
+            x = _pool(layer, x)
         found.append(x)
     return found
+
+
+def _weigh(layer: Dense | Convolution, matrix: Floats, x: Floats) -> Floats:
+    z = x @ matrix[:, :-1].T + matrix[:, -1] if isinstance(layer, Dense) else convolve(layer, matrix, x)
+    return activate(z, layer.function)
+
+
+def _pool(layer: MaxPool | MeanPool, x: Floats) -> Floats:
+    return max_pool(layer, x) if isinstance(layer, MaxPool) else activate(mean_pool(layer, x), layer.function)
+
+
+def _drop(layer: Dropout, x: Floats, kept: NDArray[np.bool_] | None) -> Floats:
+    """The same on values and on their gradients."""
+    return x if kept is None else x * (kept / (1 - layer.probability)).astype(x.dtype)
+
+
+def _weight_gradient(layer: Dense | Convolution, before: Floats, error: Floats) -> Floats:
+    if isinstance(layer, Convolution):
+        return convolve_weight_gradient(layer, before, error)
+    return np.concatenate([error.T @ before, error.sum(axis=0)[:, None]], axis=1)
+
+
+def _passed_on(
+    layer: Layer,
+    matrix: Floats | None,
+    kept: NDArray[np.bool_] | None,
+    before: Floats,
+    behind: Floats,
+    error: Floats,
+) -> Floats:
+    """Gradient of what lies before a layer, from that of what lies behind it, or before its activation function."""
+    if isinstance(layer, Dense | Convolution):
+        assert matrix is not None
+        return error @ matrix[:, :-1] if isinstance(layer, Dense) else convolve_gradient(layer, matrix, before, error)
+    if isinstance(layer, MaxPool):
+        return max_pool_gradient(layer, before, behind, error)
+    if isinstance(layer, MeanPool):
+        return mean_pool_gradient(layer, before, error)
+    return error.reshape(before.shape) if isinstance(layer, Flatten) else _drop(layer, error, kept)
 
 
 def _output_errors(network: Network, y: Floats, labels: NDArray[np.int64]) -> Floats:
