@@ -57,6 +57,9 @@ def _sum_of_units(config: EngineConfig) -> tuple[float, float]:
     units += [(unit, width) for width in group_widths(config.columns) for unit in ("accumulator", "lanes")]
     if config.loss_unit:
         units.append(("loss", 0))
+    if config.convolution:
+        # Of the operands the stream has words that are forced.
+        units += [("operand", 0), ("operand", 1), ("pool", 0)]
     found = [unit_logic(unit, config, width) for unit, width in units]
     return sum(luts for luts, _ in found), sum(flip_flops for _, flip_flops in found)
 
@@ -111,6 +114,10 @@ def _features(unit: str, config: EngineConfig, width: int) -> Features:
         logs = (config.max_classes.bit_length(), config.exponential_entries.bit_length())
         columns = float(config.columns)
         return (1.0, columns, columns * logs[0], columns * logs[1], *_memory_features(_memories_of(unit, config)))
+    if unit == "operand":
+        return 1.0, float(width), float(config.rows), float(config.rows * width)
+    if unit == "pool":
+        return 1.0, float(config.columns)
     slots = float(config.max_instructions.bit_length())
     return (1.0, slots if unit == "sequencer" else 0.0, *_memory_features(_memories_of(unit, config)))
 

@@ -25,7 +25,7 @@ class Sample:
     config
         Fields of `EngineConfig` that are not at their defaults.
     width
-        Lanes, where the unit is a group of columns.
+        Lanes, where the unit is a group of columns; 1 for an operand of which words are forced.
     cells
         Of Yosys's ``synth_ecp5 -nowidelut``.
     """

@@ -24,6 +24,8 @@ from deep3.hdl.engine.engine import Engine
 from deep3.hdl.engine.host_port import HostPort
 from deep3.hdl.engine.lanes import PostLanes
 from deep3.hdl.engine.loss import LossUnit
+from deep3.hdl.engine.operand import OperandMask
+from deep3.hdl.engine.pool import Pool
 from deep3.hdl.engine.sequencer import Sequencer
 from deep3.hdl.engine.store import OperandStore
 from deep3.hdl.link.endpoint import Endpoint
@@ -41,6 +43,8 @@ UNITS: dict[str, Callable[[EngineConfig, int], Elaboratable]] = {
     "accumulator": lambda config, width: Accumulator(width, config.accumulator_words, sum_bits(config.rows)),
     "lanes": lambda config, width: PostLanes(config, width, 0),
     "loss": lambda config, _: LossUnit(config),
+    "operand": lambda config, forced: OperandMask(config.rows, bool(forced)),
+    "pool": lambda config, _: Pool(config.columns),
     "store": lambda config, _: OperandStore(config),
     "sequencer": lambda config, _: Sequencer(config),
     "host port": lambda config, _: HostPort(config),
@@ -81,6 +85,10 @@ def wanted_samples() -> Iterator[Sample]:
         yield Sample("loss", {"columns": columns})
     for entries, classes in ((16, 64), (128, 64), (256, 64), (64, 8), (64, 256)):
         yield Sample("loss", {"columns": 4, "exponential_entries": entries, "max_classes": classes})
+    for lanes in (2, 4, 8, 16):
+        yield Sample("operand", {"rows": lanes, "convolution": True})
+        yield Sample("operand", {"rows": lanes, "convolution": True}, 1)
+        yield Sample("pool", {"columns": lanes, "convolution": True})
     small = {"activation_bank_words": 1024, "weight_bank_words": 1024, "error_bank_words": 1024}
     for rows, columns in ((2, 2), (4, 4), (4, 2), (2, 4), (5, 7), (8, 8), (12, 10)):
         yield Sample("store", {"rows": rows, "columns": columns, **small})

@@ -59,6 +59,8 @@ UNITS = (
     _unit("accumulator", "Accumulator", "Accumulator", "accumulator"),
     _unit("lanes", "PostLanes", "post", "lanes"),
     _unit("loss", "LossUnit", "softmax", "loss"),
+    _unit("operand", "OperandMask", "mask_positions", "operand"),
+    _unit("pool", "Pool", "window_maxima", "pool"),
     _unit("host_port", "HostPort", "HostPort", "host port"),
     _unit("counters", "Counters", "Counters", "counters"),
     _unit("endpoint", "Endpoint", "Endpoint", "endpoint", room="link"),

@@ -1,6 +1,6 @@
 """Operand vectors on their way from the memories to the array: words at other positions count as 0, some are 1.0."""
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import Cat, Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -52,23 +52,24 @@ class OperandMask(wiring.Component):
         # Bits come in pairs: two of a word and two of its position are one small look-up.
         pairs = [slice(bit, bit + 2) for bit in range(0, POSITION_BITS, 2)]
         compared = Signal(len(pairs), reset_less=True)
-        m.d.sync += [compared[index].eq(self.masked & (self.mask_bits > pair.start)) for index, pair in enumerate(pairs)]
+        for index, pair in enumerate(pairs):
+            m.d.sync += compared[index].eq(self.masked & (self.mask_bits > pair.start))
         last = Signal(self.rows, reset_less=True)
         if self.forced:
             m.d.sync += [last[lane].eq(self.width == lane + 1) for lane in range(self.rows)]
         for lane in range(self.rows):
             word = self.words[lane]
-            kept = Signal(16, name=f"kept_{lane}")
-            elsewhere = 0
-            m.d.comb += kept.eq(word)
+            result = Signal(signed(16), name=f"result_{lane}", reset_less=True)
+            elsewhere = Signal(name=f"elsewhere_{lane}")
+            differ = [compared[index] & (word[pair] != self.position[pair]) for index, pair in enumerate(pairs)]
+            m.d.comb += [elsewhere.eq(Cat(*differ).any()), self.result[lane].eq(result)]
+            m.d.sync += result.eq(word)
             for index, pair in enumerate(pairs):
-                elsewhere |= compared[index] & (word[pair] != self.position[pair])
-                m.d.comb += kept[pair].eq(Mux(compared[index], 0, word[pair]))
+                with m.If(compared[index]):
+                    m.d.sync += result[pair].eq(0)
             with m.If(elsewhere):
-                m.d.sync += self.result[lane].eq(0)
-            with m.Else():
-                m.d.sync += self.result[lane].eq(kept)
+                m.d.sync += result.eq(0)
             if self.forced:
                 with m.If(self.force_all | (self.force_lane & last[lane])):
-                    m.d.sync += self.result[lane].eq(1 << FRACTION_BITS)
+                    m.d.sync += result.eq(1 << FRACTION_BITS)
         return m

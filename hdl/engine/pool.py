@@ -70,7 +70,8 @@ class Pool(wiring.Component):
             largest = Signal(signed(16), name=f"largest_{column}", reset_less=True)
             low = Signal(POSITION_BITS, name=f"low_{column}", reset_less=True)
             position = Mux(passing, self.aux_positions[column], index)
-            with m.If(self.valid & (first | (result > largest))):
+            # Of `result > largest` Yosys makes a test for equality besides.
+            with m.If(self.valid & (first | (largest < result))):
                 m.d.sync += [
                     largest.eq(result), low.eq((position & replaced) | (result[:POSITION_BITS] & ~replaced)),
                 ]  # fmt: skip

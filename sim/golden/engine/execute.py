@@ -11,14 +11,12 @@ from deep3.hdl.contract.program import Loss, Memory, Mode, ProgramError
 
 from . import lanes, loss
 from .fixed import ACCUMULATOR_BITS, wrap
+from .operand import force_ones, mask_positions
 from .plan import Operand, Plan
-from .pool import clear_positions, keep_positions, mask_positions, window_maxima
+from .pool import clear_positions, keep_positions, window_maxima
 from .random_words import RandomWords
 
 __all__ = ["Memories", "Outcome", "Rate", "execute"]
-
-_ONE = torch.tensor(4096, dtype=torch.int16)
-"""1.0 in Q3.12."""
 
 _ELEMENTS = 1 << 22
 """Words of the stream that are gathered at once."""
@@ -139,7 +137,7 @@ def _products(plan: Plan, memories: Memories, buffer_offset: int) -> Tensor:
             if instruction.mask is Mask.STREAM:
                 stream = mask_positions(stream, plan.positions[tiles[chosen, 0], None, :], instruction.mask_bits)
             if plan.ones is not None:
-                stream = torch.where(plan.ones, _ONE, stream)
+                stream = force_ones(stream, plan.ones)
             found = (stream.to(torch.float64) @ columns).to(torch.int64)
             sums[tiles[chosen]] = found.reshape(*found.shape[:2], -1, width).transpose(1, 2)
     return sums

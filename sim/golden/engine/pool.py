@@ -1,9 +1,9 @@
-"""Maxima over windows of time, and the positions in the low bits of words."""
+"""Maxima over windows of time, and the positions in the low bits of words: twin of `hdl.engine.pool`."""
 
 import torch
 from torch import Tensor
 
-__all__ = ["clear_positions", "keep_positions", "mask_positions", "window_maxima"]
+__all__ = ["clear_positions", "keep_positions", "window_maxima"]
 
 
 def window_maxima(values: Tensor, window: int, position_bits: int) -> Tensor:
@@ -41,9 +41,3 @@ def keep_positions(errors: Tensor, activations: Tensor, position_bits: int) -> T
     if not position_bits:
         return errors
     return clear_positions(errors, position_bits) | activations & ((1 << position_bits) - 1)
-
-
-def mask_positions(words: Tensor, positions: Tensor, mask_bits: int) -> Tensor:
-    """Words at these positions, without them; 0 for all others. ``positions`` has the shape of ``words``."""
-    here = words & ((1 << mask_bits) - 1) == positions & ((1 << mask_bits) - 1)
-    return torch.where(here, clear_positions(words, mask_bits), torch.zeros_like(words))
