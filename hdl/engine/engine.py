@@ -196,8 +196,8 @@ class Engine(wiring.Component):
         # Positions are no part of an activation.
         positions_of = Signal(POSITION_BITS, reset_less=True)
         m.d.sync += positions_of.eq(Mux(live.mode == Mode.BACKWARD, (1 << live.position_bits) - 1, 0))
-        for lane in range(self.config.columns):
-            m.d.comb += columns.aux[lane].eq(store.aux[lane] & ~positions_of)
+        for lane, word in enumerate(store.aux):
+            m.d.comb += columns.aux[lane].eq(Cat(word[:POSITION_BITS] & ~positions_of, word[POSITION_BITS:]))
 
     def _pooled(
         self, m: Module, sequencer: Sequencer, store: OperandStore, columns: Columns, issued: list[data.View]

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from deep3.compiler.cycles import instruction_cycles, loss_wait_cycles
+from deep3.compiler.cycles import instruction_cycles, issue_to_issue_cycles, loss_wait_cycles
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.instruction import Instruction
 from deep3.hdl.contract.program import COUNTERS, Counter, Memory, ProgramError, Space, StartParameters
@@ -49,6 +49,7 @@ class Engine:
         self._run: StartParameters | None = None
         self._plans: list[Plan] = []
         self._committed = 0
+        self._fetch_wait_cycles = 0
         # Plans of the engine's own configuration, by encoded instruction: programs run many times.
         self._plan = lru_cache(maxsize=4 * config.max_instructions)(self._decode)
 
@@ -153,11 +154,13 @@ class Engine:
         rate = Rate(run.rate_mantissa, run.rate_shift)
         if not self.batches_done:
             # The first fetch begins with START; the random words are seeded meanwhile, for one cycle.
-            self._count(Counter.CYCLES, fetch_cycles(self.config) - 1)
-            self._count(Counter.FETCH_WAIT, fetch_cycles(self.config) - 1)
+            self._fetch_wait_cycles = fetch_cycles(self.config) - 1
         for slot, plan in enumerate(self._plans, run.first_instruction):
             outcome = execute(plan, self.memories, buffer * run.buffer_words, buffer * run.label_words, rate)
             cycles = instruction_cycles(plan.instruction, self.config)
+            self._count(Counter.CYCLES, self._fetch_wait_cycles)
+            self._count(Counter.FETCH_WAIT, self._fetch_wait_cycles)
+            self._fetch_wait_cycles = issue_to_issue_cycles(plan.instruction, self.config) - cycles
             # A slot keeps its counts until a run executes it again.
             before = self._instruction_counters[slot] if self.batches_done else 0
             self._instruction_counters[slot] = before + np.array([cycles, outcome.saturations])
