@@ -48,6 +48,7 @@ UNITS = (
     _unit("sequencer", "Sequencer", "Sequencer", "sequencer"),
     _unit("fetch", "Fetch", "Fetch", "sequencer", "one of its parts"),
     _unit("countdown", "Countdown", "Countdown", "sequencer", "six of its parts; one more in the engine"),
+    _unit("levels", "Levels", "Levels", "sequencer", "four of its parts, six with convolution"),
     _unit("walker", "Walker", "walk_addresses", "engine", "what whole engines have beyond the sum of their units"),
     _unit("store", "OperandStore", "OperandStore", "store"),
     Unit(
@@ -86,6 +87,7 @@ PARTS = {
     "hdl.engine.lanes.RandomState": "lanes",
     "hdl.engine.loss_lane.LossLane": "loss",
     "hdl.engine.memory.BankAddresses": "memory",
+    "hdl.engine.tiles.Tiles": "sequencer",
     "hdl.link.judge.HeaderJudge": "endpoint",
     "hdl.link.receive.PacketBuffer": "endpoint",
     "hdl.link.session.Session": "endpoint",

@@ -15,7 +15,7 @@ from deep3.hdl.contract.program import Memory, Mode
 from deep3.hdl.contract.timing import walk_cycles
 from deep3.sim.bench.timeline import Timeline
 from deep3.sim.bench.words import pack
-from deep3.sim.golden.engine.issues import advancing_level
+from deep3.sim.golden.engine.levels import advancing_level
 from deep3.sim.golden.engine.walker import ONE_STEP, walk_addresses
 
 LOOPS = {"stream": ("time", "reduction", "outer"), "load": ("column", "reduction", "outer"), "out": ("time", "outer")}

@@ -5,10 +5,12 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from deep3.hdl.contract.instruction import Instruction
-from deep3.hdl.contract.nest import Depth, digits
+from deep3.hdl.contract.nest import Depth
 from deep3.hdl.contract.timing import SETUP_CYCLES
 
-__all__ = ["LoadIssue", "StreamIssue", "advancing_level", "steps"]
+from .levels import advancing_level
+
+__all__ = ["LoadIssue", "StreamIssue", "steps"]
 
 
 class StreamIssue(NamedTuple):
@@ -34,13 +36,6 @@ class LoadIssue(NamedTuple):
 class _Tile(NamedTuple):
     outer: int
     reduction: int
-
-
-def advancing_level(step: int, periods: tuple[int, ...]) -> int:
-    """Twin of `hdl.engine.levels.Levels`: the level whose digit is another at the next step, all below starting again
-    (`hdl.contract.nest.digits`)."""
-    now, following = digits(step, periods), digits(step + 1, periods)
-    return max(level for level in range(len(now)) if now[level] != following[level])
 
 
 def steps(instruction: Instruction, depth: Depth) -> Iterator[tuple[StreamIssue | None, LoadIssue | None]]:

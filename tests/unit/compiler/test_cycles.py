@@ -39,7 +39,7 @@ def test_latencies_by_hand() -> None:
     assert (drain_cycles(SMALL), flush_cycles(SMALL)) == (31, 34)
     # 7 rows more, and four groups of columns, each a cycle behind the one before.
     assert (drain_cycles(LARGE), flush_cycles(LARGE)) == (38, 41)
-    assert fetch_cycles() == 34
+    assert fetch_cycles(SMALL) == 34
     # Two passes of 20 and the gap of 6; 2 and the 10 of an error, less one; 16 labels of 3.
     assert [block_cycles(20, 4), block_cycles(2, 4), block_cycles(1, 16)] == [46, 11, 19]
 
@@ -77,7 +77,7 @@ def test_runs_by_hand() -> None:
 @given(st.integers(2, 16), st.integers(2, 16))
 def test_the_next_instruction_is_fetched_before_the_shortest_ends(rows: int, columns: int) -> None:
     config = EngineConfig(rows=rows, columns=columns)
-    assert instruction_cycles(SHORTEST, config) >= fetch_cycles() + 2
+    assert instruction_cycles(SHORTEST, config) >= fetch_cycles(config) + 2
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(2, 2), (8, 4), (3, 7), (16, 16)])
@@ -88,13 +88,27 @@ def test_an_instruction_takes_what_the_document_says(rows: int, columns: int) ->
     assert "flush = 29 + rows + ceil(columns / 4)" in DOCUMENT.read_text("utf-8")
     flush = 29 + rows + -(-columns // 4)
     assert instruction_cycles(longer, config) == 9 + 2 + 3 * 2 * 7 + flush
-    assert run_cycles([SHORTEST, longer], config, 5) == fetch_cycles() + 5 * (9 + 1 + 4 + 9 + 2 + 42 + 2 * flush) + 1
+    batch_cycles = 9 + 1 + 4 + 9 + 2 + 42 + 2 * flush
+    assert run_cycles([SHORTEST, longer], config, 5) == fetch_cycles(config) + 5 * batch_cycles + 1
 
 
 def test_the_document_says_how_short_an_instruction_can_be() -> None:
-    shortest_cycles = instruction_cycles(SHORTEST, EngineConfig(rows=2, columns=2))
-    assert (shortest_cycles, fetch_cycles() + 2) == (46, 36)
+    config = EngineConfig(rows=2, columns=2)
+    assert (instruction_cycles(SHORTEST, config), fetch_cycles(config) + 2) == (46, 36)
     assert "That is 46 at least; the next one is fetched in 36." in DOCUMENT.read_text("utf-8")
+
+
+@given(st.integers(2, 16), st.integers(2, 16))
+def test_short_instructions_of_an_engine_with_convolution_wait_for_the_next(rows: int, columns: int) -> None:
+    config = EngineConfig(rows=rows, columns=columns, convolution=True)
+    assert "flush = 32 + rows + ceil(columns / 4)" in DOCUMENT.read_text("utf-8")
+    assert "fetched in 84 cycles" in " ".join(DOCUMENT.read_text("utf-8").split())
+    cycles = 9 + 1 + 4 + 32 + rows + -(-columns // 4)
+    assert instruction_cycles(SHORTEST, config) == cycles
+    long = replace(SHORTEST, time_count=100, tile_cycles=100)
+    # Behind the last instruction of a run there is none to wait for.
+    assert run_cycles([SHORTEST, long], config, 2) == 82 + 2 * (84 + cycles + 96) + 1
+    assert run_cycles([long, SHORTEST], config, 2) == 82 + (cycles + 96 + 84) + (cycles + 96 + cycles) + 1
 
 
 @pytest.mark.parametrize("columns", [2, 16])

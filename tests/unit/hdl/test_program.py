@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from deep3.hdl.cells.layouts import instruction_layout, start_layout
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.instruction import FLAT_ENCODING, Instruction, instruction_fields
+from deep3.hdl.contract.instruction import DEEP_ENCODING, FLAT_ENCODING, Instruction, instruction_fields
 from deep3.hdl.contract.nest import Walk
 from deep3.hdl.contract.program import (
     ADDRESS_BITS,
@@ -33,8 +33,8 @@ counts = st.integers(1, 2047)
 
 def walks(reduction: bool) -> st.SearchStrategy[Walk]:
     return st.builds(
-        Walk, base=st.integers(0, (1 << ADDRESS_BITS) - 1), inner=strides,
-        reduction=strides if reduction else st.just(0), outer=strides,
+        Walk, base=st.integers(0, (1 << ADDRESS_BITS) - 1), inner=st.tuples(strides),
+        reduction=st.tuples(strides if reduction else st.just(0)), outer=st.tuples(strides),
         lane_step=st.integers(0, (1 << 14) - 1), buffered=st.booleans(),
     )  # fmt: skip
 
@@ -65,15 +65,15 @@ def test_an_instruction_survives_encoding(instruction: Instruction) -> None:
 
 @given(instructions)
 def test_the_gateware_layout_reads_what_was_encoded(instruction: Instruction) -> None:
-    layout = instruction_layout()
+    layout = instruction_layout(FLAT_ENCODING)
     bits = sum(word << (16 * index) for index, word in enumerate(instruction.encode()))
     fields = Const(layout, bits & ((1 << layout.size) - 1))
     assert layout.size <= 16 * FLAT_ENCODING.words
     assert fields.time_count == instruction.time_count
     assert fields.label_base == instruction.label_base
     assert fields.load_base == instruction.load.base
-    jump = instruction.load.reduction - (instruction.tile_width - 1) * instruction.load.inner
-    assert fields.load_reduction == jump % (1 << ADDRESS_BITS)
+    jump = sum(instruction.load.reduction) - (instruction.tile_width - 1) * sum(instruction.load.inner)
+    assert fields.load_reduction_0 == jump % (1 << ADDRESS_BITS)
 
 
 @given(starts)
@@ -107,13 +107,14 @@ DOCUMENT = (Path(__file__).parents[3] / "docs" / "engine.md").read_text("utf-8")
 
 
 def test_the_document_tells_the_bits_of_an_instruction_and_of_a_start() -> None:
-    rows = re.findall(r"^\| ([\d, ]+) \| ([a-z_, ]+) \|$", DOCUMENT, re.MULTILINE)
+    rows = re.findall(r"^\| ([\d, ]+) \| ([a-z_\d, ]+) \|$", DOCUMENT, re.MULTILINE)
     told = [
         (name, int(bits))
         for widths, names in rows
         for name, bits in zip(names.split(", "), widths.split(", "), strict=True)
     ]
-    assert told == list(instruction_fields())
+    assert told == [*instruction_fields(FLAT_ENCODING), *instruction_fields(DEEP_ENCODING)]
+    assert f"A slot holds {DEEP_ENCODING.words} words of these fields" in DOCUMENT
     start = re.search(r"least significant first: (batches [^.]*)\.", DOCUMENT)
     assert start is not None
     assert re.findall(r"(\w+) (\d+)", start[1]) == [(name, str(bits)) for name, bits in START_FIELDS]

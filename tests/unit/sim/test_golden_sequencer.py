@@ -36,7 +36,7 @@ def test_every_tile_is_loaded_before_it_is_streamed(seed: int) -> None:
     instruction = random_instruction(random.Random(seed), CONFIG)
     tiles = instruction.outer_count * instruction.reduction_count
     loaded = streamed = 0
-    for stream, load in steps(instruction):
+    for stream, load in steps(instruction, CONFIG.encoding.depth):
         if stream is not None:
             assert loaded // instruction.tile_width > streamed // instruction.time_count
         streamed += stream is not None
