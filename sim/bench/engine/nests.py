@@ -5,6 +5,7 @@ import random
 
 import cocotb
 import numpy as np
+from numpy.typing import NDArray
 
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Counter, Mode, Space, StartParameters
@@ -30,11 +31,11 @@ async def random_nests(dut: object) -> None:
         program = [random_nest(rng, config, rng.choice(list(Mode))) for _ in range(rng.randint(1, 4))]
         dut._log.info("case %d: %s", index, program)  # type: ignore[attr-defined]
         image = [word for instruction in program for word in instruction.encode(config.encoding)]
-        contents = {Space.PROGRAM: np.array(image, np.uint16)}
+        contents: dict[Space, NDArray[np.uint16]] = {Space.PROGRAM: np.array(image, np.uint16)}
         for space in MEMORIES:
             magnitude = 1 << rng.randint(9, 15)
-            words = noise.integers(-magnitude, magnitude, config.space_words(space))
-            contents[space] = words.astype(np.int16).view(np.uint16)
+            drawn = noise.integers(-magnitude, magnitude, config.space_words(space))
+            contents[space] = drawn.astype(np.int16).view(np.uint16)
         for space, words in contents.items():
             await driver.write(space, 0, words)
             twin.write(space, 0, words)

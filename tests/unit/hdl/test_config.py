@@ -78,7 +78,7 @@ def test_bad_files_are_named(text: str, message: str) -> None:
 
 
 def test_an_unknown_key_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"^c: unknown key 'row' in \[engine\]; known keys: rows, columns, .*convolution$"):
+    with pytest.raises(ConfigError, match=r"^c: unknown key 'row' in \[engine\]; known keys: rows, .*convolution$"):
         EngineConfig.from_toml("[engine]\nrow = 4", source="c")
 
 
