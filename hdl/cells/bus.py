@@ -4,27 +4,28 @@ from amaranth import unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from deep3.hdl.contract.program import ADDRESS_BITS
-
 from .layouts import start_layout
 
-__all__ = ["HOST_BUS_ADDRESS_BITS", "HostBus", "read_layout", "write_layout"]
-
-HOST_BUS_ADDRESS_BITS = ADDRESS_BITS
+__all__ = ["HostBus", "read_layout", "write_layout"]
 
 
-def write_layout() -> data.StructLayout:
+def write_layout(address_bits: int) -> data.StructLayout:
     """One word to a space of `hdl.contract.program.Space`."""
-    return data.StructLayout({"space": 3, "address": HOST_BUS_ADDRESS_BITS, "data": 16})
+    return data.StructLayout({"space": 3, "address": address_bits, "data": 16})
 
 
-def read_layout() -> data.StructLayout:
+def read_layout(address_bits: int) -> data.StructLayout:
     """One word wanted from a space of `hdl.contract.program.Space`."""
-    return data.StructLayout({"space": 3, "address": HOST_BUS_ADDRESS_BITS})
+    return data.StructLayout({"space": 3, "address": address_bits})
 
 
 class HostBus(wiring.Signature):
     """Host side of an engine, seen from the packet endpoint.
+
+    Parameters
+    ----------
+    address_bits : int
+        Of a word in its space, as in the engine's encoding.
 
     Members
     -------
@@ -48,10 +49,10 @@ class HostBus(wiring.Signature):
         Batches finished since START, one that was aborted in its last instruction among them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address_bits: int) -> None:
         super().__init__({
-            "write": Out(stream.Signature(write_layout())),
-            "read": Out(stream.Signature(read_layout())),
+            "write": Out(stream.Signature(write_layout(address_bits))),
+            "read": Out(stream.Signature(read_layout(address_bits))),
             "read_data": In(stream.Signature(unsigned(16))),
             "start": Out(1),
             "parameters": Out(start_layout()),

@@ -47,12 +47,12 @@ class Engine(wiring.Component):
 
     Members
     -------
-    bus : In(HostBus())
+    bus : In(HostBus(address_bits))
     """
 
     def __init__(self, config: EngineConfig) -> None:
         self.config = config
-        super().__init__({"bus": In(HostBus())})
+        super().__init__({"bus": In(HostBus(config.encoding.address_bits))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

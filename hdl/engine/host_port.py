@@ -24,7 +24,7 @@ _MEMORY_READ_CYCLES = 2
 class HostPort(wiring.Component):
     """Spaces of the host bus.
 
-    Addresses beyond the end of a space wrap inside it or go nowhere; the host knows the sizes.
+    Addresses beyond the end of a space go anywhere in it or nowhere; the host knows the sizes.
 
     Parameters
     ----------
@@ -51,18 +51,19 @@ class HostPort(wiring.Component):
 
     def __init__(self, config: EngineConfig) -> None:
         self.config = config
+        address_bits = config.encoding.address_bits
         self.program_words = config.max_instructions * config.encoding.words
         super().__init__({
-            "write": In(stream.Signature(write_layout())),
-            "read": In(stream.Signature(read_layout())),
+            "write": In(stream.Signature(write_layout(address_bits))),
+            "read": In(stream.Signature(read_layout(address_bits))),
             "read_data": Out(stream.Signature(unsigned(16))),
             "store_write": Out(stream.Signature(host_word_layout(config.encoding))),
-            "store_memory": Out(2), "store_address": Out(config.encoding.address_bits), "store_data": In(16),
+            "store_memory": Out(2), "store_address": Out(address_bits), "store_data": In(16),
             "busy": In(1),
             "program_address": In(range(self.program_words)), "program_word": Out(16),
             "label_address": In(range(config.label_words)), "label": Out(16),
             "class_valid": In(1), "class_address": In(range(config.label_words)), "class_index": In(16),
-            "counter_address": Out(config.encoding.address_bits), "counter_word": In(16),
+            "counter_address": Out(address_bits), "counter_word": In(16),
         })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:

@@ -36,7 +36,7 @@ class Endpoint(wiring.Component):
     tx_slot : Out(range(SLOTS))
         With the first byte of an answer at ``tx``: number of the packet that it answers. A medium that has many
         correspondents keeps the address of each number; it may forget it when the number comes again.
-    bus : Out(HostBus())
+    bus : Out(HostBus(address_bits))
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -46,7 +46,7 @@ class Endpoint(wiring.Component):
             "tx": Out(packet_bytes()),
             "rx_slot": Out(range(SLOTS)),
             "tx_slot": Out(range(SLOTS)),
-            "bus": Out(HostBus()),
+            "bus": Out(HostBus(config.encoding.address_bits)),
         })
 
     def elaborate(self, platform: object) -> Module:

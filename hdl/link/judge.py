@@ -4,9 +4,8 @@ from amaranth import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from deep3.hdl.cells.bus import HOST_BUS_ADDRESS_BITS
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import ADDRESS_BITS, START_BYTES, Space
+from deep3.hdl.contract.program import START_BYTES, Space
 from deep3.hdl.contract.protocol import MAX_PAYLOAD_WORDS, SPACE_SHIFT, Type
 
 __all__ = ["HeaderJudge", "header_layout", "verdict_layout"]
@@ -17,7 +16,7 @@ _LENGTHS_BYTES = {Type.HELLO: 0, Type.START: START_BYTES, Type.COMMIT: 2, Type.R
 _COUNT_BITS = MAX_PAYLOAD_WORDS.bit_length()
 
 
-def header_layout() -> data.StructLayout:
+def header_layout(address_bits: int) -> data.StructLayout:
     """The 16 bytes of a packet header, flags and address cut into their parts."""
     return data.StructLayout({
         "type": 8,
@@ -26,8 +25,8 @@ def header_layout() -> data.StructLayout:
         "length": 16,
         "session": 32,
         "sequence": 32,
-        "address": HOST_BUS_ADDRESS_BITS,
-        "address_excess": SPACE_SHIFT - HOST_BUS_ADDRESS_BITS,
+        "address": address_bits,
+        "address_excess": SPACE_SHIFT - address_bits,
         "space": 32 - SPACE_SHIFT,
     })
 
@@ -58,7 +57,7 @@ class HeaderJudge(wiring.Component):
 
     Members
     -------
-    header : In(header_layout())
+    header : In(header_layout(address_bits))
     first_word : In(16)
         First word of the payload; of no meaning without payload.
     current_session : In(32)
@@ -70,7 +69,7 @@ class HeaderJudge(wiring.Component):
     def __init__(self, config: EngineConfig) -> None:
         self.config = config
         super().__init__({
-            "header": In(header_layout()),
+            "header": In(header_layout(config.encoding.address_bits)),
             "first_word": In(unsigned(16)),
             "current_session": In(32),
             "verdict": Out(verdict_layout()),
@@ -84,7 +83,7 @@ class HeaderJudge(wiring.Component):
         }
         sized = Signal(reset_less=True)
         count = Signal(16, reset_less=True)
-        room = Signal(signed(ADDRESS_BITS + 2), reset_less=True)
+        room = Signal(signed(self.config.encoding.address_bits + 2), reset_less=True)
         excess = Signal(reset_less=True)
         counters = Signal(reset_less=True)
         names_session = Signal(reset_less=True)
@@ -132,7 +131,7 @@ class HeaderJudge(wiring.Component):
 
     def _space_words(self, m: Module) -> Signal:
         """Of the space in the header; an unknown one has none."""
-        words = Signal(ADDRESS_BITS + 1)
+        words = Signal(self.config.encoding.address_bits + 1)
         with m.Switch(self.header.space):
             for space in Space:
                 with m.Case(space):

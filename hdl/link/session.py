@@ -65,7 +65,7 @@ class Session(wiring.Component):
             "request": Out(1),
             "reply": Out(reply_layout()),
             "done": In(1),
-            "write": Out(stream.Signature(write_layout())),
+            "write": Out(stream.Signature(write_layout(config.encoding.address_bits))),
             "start": Out(1),
             "parameters": Out(start_layout()),
             "commit": Out(1),
@@ -79,7 +79,7 @@ class Session(wiring.Component):
         m = Module()
         m.submodules.window = self._window = window = ReceiveWindow()
         m.submodules.judge = self._judge = judge = HeaderJudge(self.config)
-        self._header = header = Signal(header_layout(), reset_less=True)
+        self._header = header = Signal(header_layout(self.config.encoding.address_bits), reset_less=True)
         self._current = current = Signal(32)
         self._unacknowledged = Signal(range(ACK_INTERVAL + 1))
         self._words_left = Signal(range(MAX_PAYLOAD_WORDS + 1), reset_less=True)

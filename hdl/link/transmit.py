@@ -9,7 +9,7 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.crc import catalog
 from amaranth.lib.wiring import In, Out
 
-from deep3.hdl.cells.bus import HOST_BUS_ADDRESS_BITS, read_layout
+from deep3.hdl.cells.bus import read_layout
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.protocol import (
     ACK_BYTES,
@@ -77,7 +77,7 @@ class Transmitter(wiring.Component):
         each.
     done : Out(1)
         High for one cycle when the last byte stands at ``tx``.
-    read : Out(stream.Signature(read_layout())), read_data : In(stream.Signature(16))
+    read : Out(stream.Signature(read_layout(address_bits))), read_data : In(stream.Signature(16))
         Words of DATA, ``data_words`` from ``address`` on; any latency, in order.
     tx : Out(packet_bytes())
         First byte 4 cycles after ``request``.
@@ -89,7 +89,7 @@ class Transmitter(wiring.Component):
             "request": In(1),
             "reply": In(reply_layout()),
             "done": Out(1),
-            "read": Out(stream.Signature(read_layout())),
+            "read": Out(stream.Signature(read_layout(config.encoding.address_bits))),
             "read_data": In(stream.Signature(unsigned(16))),
             "tx": Out(packet_bytes()),
         })
@@ -193,7 +193,7 @@ class Transmitter(wiring.Component):
 
     def _fetch(self, m: Module, begin: Signal) -> None:
         """The read requests of DATA."""
-        address = Signal(HOST_BUS_ADDRESS_BITS, reset_less=True)
+        address = Signal.like(self.read.payload.address, reset_less=True)
         left = Signal(range(MAX_PAYLOAD_WORDS + 1))
         m.d.comb += [
             self.read.valid.eq(left.any()),

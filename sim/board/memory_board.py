@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import ADDRESS_BITS, Space
+from deep3.hdl.contract.program import Space
 from deep3.hdl.contract.protocol import (
     ACK_INTERVAL,
     ACK_REQUEST,
@@ -88,7 +88,7 @@ class MemoryBoard:
     Attributes
     ----------
     memory
-        ``uint16 [spaces, 2^18]``.
+        ``uint16 [spaces, 2^address_bits]``.
     counts
         Packets by what was found: ``accepted`` writes, ``repeated`` ones, ``malformed``, ``damaged``, ``foreign`` to
         the session.
@@ -97,7 +97,8 @@ class MemoryBoard:
     def __init__(
         self, bound: socket.socket, config: EngineConfig, inwards: Fates | None = None, outwards: Fates | None = None
     ) -> None:
-        self.memory = np.zeros((len(Space), 1 << ADDRESS_BITS), "<u2")
+        self._address_bits = config.encoding.address_bits
+        self.memory = np.zeros((len(Space), 1 << self._address_bits), "<u2")
         self.counts: Counter[str] = Counter()
         self._bytes = self.memory.reshape(-1).view(np.uint8).data
         self._socket = bound
@@ -228,7 +229,6 @@ class MemoryBoard:
                 # The report that an earlier host is gone; this packet is lost like any other.
                 continue
 
-    @staticmethod
-    def _place(address: int) -> int:
+    def _place(self, address: int) -> int:
         space, word = unpack_address(address)
-        return 2 * ((space << ADDRESS_BITS) + word)
+        return 2 * ((space << self._address_bits) + word)

@@ -63,7 +63,7 @@ GATEWARE_MUTATIONS = (
     _in("array", "engine/array", "delay(m, load_valid, 1, name=f\"load_valid_{row}\")", "load_valid"),
     _in("memory", "engine/memory", "start_2 > bank", "start_2 >= bank"),
     _in("memory", "engine/memory", "wrap.eq(multiples[self.banks] + 1)", "wrap.eq(multiples[self.banks])"),
-    _in("store", "engine/store", "(lane >= self.load_edge_width)", "(lane > self.load_edge_width)"),
+    _in("store", "engine/store", "here & (lane >= ", "here & (lane > "),
     _in("store", "engine/store", "self.host_waits.eq(host_valid & blocked)", "self.host_waits.eq(0)"),
     _in("lanes", "engine/lane", "rounded_window.eq((window + 1) >> 1)", "rounded_window.eq(window >> 1)"),
     _in("lanes", "engine/lane", "self.clipped.eq(clipped | result_clipped)", "self.clipped.eq(result_clipped)"),

@@ -7,7 +7,7 @@ from typing import Any
 import cocotb
 
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import ADDRESS_BITS, Space
+from deep3.hdl.contract.program import Space
 from deep3.sim.bench.timeline import Timeline
 from deep3.sim.golden.engine.host_port import HostPort
 
@@ -26,10 +26,12 @@ class Bench:
     def __init__(self, dut: Any) -> None:
         self.dut = dut
         self.rng = random.Random(int(os.environ["DEEP3_SEED"]))
-        self.twin = HostPort(EngineConfig.from_toml(os.environ["DEEP3_CONFIG"]))
-        self.writes = HostWrites(dut, self.rng)
-        self.reads = HostReads(dut, self.rng)
-        self.neighbours = Neighbours(dut, self.rng)
+        config = EngineConfig.from_toml(os.environ["DEEP3_CONFIG"])
+        self.twin = HostPort(config)
+        self.address_bits = config.encoding.address_bits
+        self.writes = HostWrites(dut, self.rng, self.address_bits)
+        self.reads = HostReads(dut, self.rng, self.address_bits)
+        self.neighbours = Neighbours(dut, self.rng, self.address_bits)
         self.board = Timeline(dut, lambda output: int(getattr(dut, output).value))
         self.to_store: list[Word] = []
         self.busy = False
@@ -73,8 +75,7 @@ class Bench:
             return
         for space, output in ((Space.LABEL, "label"), (Space.PROGRAM, "program_word")):
             address = self.addresses[space]
-            size = len(self.twin.spaces[space])
-            if (space, address) in {(word.space, word.address % size) for word in written}:
+            if (space, address) in {(word.space, word.address) for word in written}:
                 continue
             self.board.expect(output, MEMORY_CYCLES, self.twin.read(space, address))
 
@@ -91,13 +92,15 @@ class Bench:
             self.rng.choice((0.0, 0.0, 0.3, 0.8)) for _ in range(4)
         )
 
-    def address(self) -> int:
-        return self.rng.choice((self.rng.getrandbits(7), self.rng.getrandbits(ADDRESS_BITS)))
+    def address(self, space: Space) -> int:
+        """Now and then among the first words, so that reads meet what was written."""
+        words = len(self.twin.spaces[space]) if space in self.twin.spaces else 1 << self.address_bits
+        return self.rng.randrange(self.rng.choice((min(words, 128), words)))
 
     async def write(self, words: int) -> None:
         for _ in range(words):
-            word = Word(self.rng.choice(list(Space)), self.address(), self.rng.getrandbits(16))
-            self.writes.waiting.append(word)
+            space = self.rng.choice(list(Space))
+            self.writes.waiting.append(Word(space, self.address(space), self.rng.getrandbits(16)))
         await self.until_idle()
         await self.cycle()
 
@@ -118,7 +121,7 @@ class Bench:
         """The engine has its memories: counters are read, words are written meanwhile."""
         self.busy, self.class_rate = True, self.rng.choice((0.0, 0.2, 0.9))
         for _ in range(self.rng.randrange(100)):
-            self.ask(Space.COUNTER, self.address())
+            self.ask(Space.COUNTER, self.address(Space.COUNTER))
         await self.write(words)
         self.busy, self.class_rate = False, 0.0
         await self.cycle()
@@ -137,7 +140,8 @@ async def random_traffic(dut: Any) -> None:
         bench.pace()
         await bench.write(bench.rng.randrange(80))
         for _ in range(bench.rng.randrange(80)):
-            bench.ask(bench.rng.choice(list(Space)), bench.address())
+            space = bench.rng.choice(list(Space))
+            bench.ask(space, bench.address(space))
         await bench.until_idle()
         await bench.run(bench.rng.randrange(80))
     for space, words in bench.twin.spaces.items():

@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from deep3.hdl.contract.program import ADDRESS_BITS, Space
+from deep3.hdl.contract.program import Space
 from deep3.hdl.contract.timing import COUNTER_READ_CYCLES, STORE_READ_CYCLES
 
 __all__ = ["HostReads", "HostWrites", "Neighbours", "Word", "counter_word", "store_word"]
@@ -35,9 +35,10 @@ def counter_word(address: int) -> int:
 class HostWrites:
     """Presents words with gaps, and keeps them up until they are taken."""
 
-    def __init__(self, dut: Any, rng: random.Random) -> None:
+    def __init__(self, dut: Any, rng: random.Random, address_bits: int) -> None:
         self.dut = dut
         self.rng = rng
+        self.address_bits = address_bits
         self.gap = 0.0
         self.waiting: deque[Word] = deque()
         self._valid = False
@@ -46,7 +47,7 @@ class HostWrites:
         self._valid = self._valid or (bool(self.waiting) and self.rng.random() >= self.gap)
         self.dut.write__valid.value = int(self._valid)
         shown = self.waiting[0] if self._valid else Word(self.rng.choice(list(Space)), 0, 0)
-        self.dut.write__payload.value = int(shown.space) | shown.address << 3 | shown.word << (3 + ADDRESS_BITS)
+        self.dut.write__payload.value = int(shown.space) | shown.address << 3 | shown.word << (3 + self.address_bits)
 
     def sample(self) -> Word | None:
         """The word that was taken."""
@@ -59,9 +60,10 @@ class HostWrites:
 class HostReads:
     """Asks for words with gaps and takes them with stalls; checks order and that a stalled word holds still."""
 
-    def __init__(self, dut: Any, rng: random.Random) -> None:
+    def __init__(self, dut: Any, rng: random.Random, address_bits: int) -> None:
         self.dut = dut
         self.rng = rng
+        self.address_bits = address_bits
         self.gap = 0.0
         self.stall = 0.0
         self.wanted: deque[tuple[Space, int, int]] = deque()
@@ -79,7 +81,8 @@ class HostReads:
         self._valid = self._valid or (bool(self.wanted) and self.rng.random() >= self.gap)
         self._ready = self.rng.random() >= self.stall
         self.dut.read__valid.value = int(self._valid)
-        space, address, _ = self.wanted[0] if self._valid else (Space.COUNTER, self.rng.getrandbits(ADDRESS_BITS), 0)
+        noise = Space.COUNTER, self.rng.getrandbits(self.address_bits), 0
+        space, address, _ = self.wanted[0] if self._valid else noise
         self.dut.read__payload.value = int(space) | address << 3
         self.dut.read_data__ready.value = int(self._ready)
 
@@ -107,9 +110,10 @@ class HostReads:
 class Neighbours:
     """Play the operand store, which may make a word wait, and the counters."""
 
-    def __init__(self, dut: Any, rng: random.Random) -> None:
+    def __init__(self, dut: Any, rng: random.Random, address_bits: int) -> None:
         self.dut = dut
         self.rng = rng
+        self.address_bits = address_bits
         self.wait = 0.0
         self.stored: list[Word] = []
         self._ready = False
@@ -128,5 +132,5 @@ class Neighbours:
         self._counters.append(counter_word(int(dut.counter_address.value)))
         if self._ready and dut.store_write__valid.value:
             packed = int(dut.store_write__payload.value)
-            address = packed >> 2 & ((1 << ADDRESS_BITS) - 1)
-            self.stored.append(Word(STORE_SPACES[packed & 3], address, packed >> (2 + ADDRESS_BITS)))
+            address = packed >> 2 & ((1 << self.address_bits) - 1)
+            self.stored.append(Word(STORE_SPACES[packed & 3], address, packed >> (2 + self.address_bits)))

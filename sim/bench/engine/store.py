@@ -13,7 +13,7 @@ from deep3.hdl.engine.memory import BankAddresses
 from deep3.sim.bench.timeline import Timeline
 from deep3.sim.golden.engine.store import OperandStore
 
-from .store_parts import OPERANDS, ROLES, Drain, Driver, HostWord, HostWrites, Monitor, Stimulus
+from .store_parts import EDGES, OPERANDS, ROLES, Drain, Driver, HostWord, HostWrites, Monitor, Stimulus
 
 SETTLE_CYCLES = BankAddresses.SETTLE_CYCLES + 2
 REST_CYCLES = STORE_READ_CYCLES + 2
@@ -27,15 +27,15 @@ class Bench:
         self.config = config = EngineConfig.from_toml(os.environ["DEEP3_CONFIG"])
         self.rng = random.Random(int(os.environ["DEEP3_SEED"]))
         self.twin = OperandStore(config)
-        self.stimulus = Stimulus(self.rng, self.twin, config.columns)
+        self.stimulus = Stimulus(self.rng, self.twin, config)
         self.driver = Driver(dut, self.rng, config)
-        self.host = HostWrites(dut, self.twin)
+        self.host = HostWrites(dut, self.twin, config.encoding.address_bits)
         self.board = Timeline(dut, Monitor(dut, config).sample)
         self.lanes = {"stream": config.rows, "load": config.rows, "aux": config.columns}
         self.memories = dict(zip(ROLES, OPERANDS, strict=True))
         self.steps = dict.fromkeys(ROLES, 0)
         self.write_step = 0
-        self.edge_width = config.rows
+        self.edge_widths = dict.fromkeys(EDGES, config.rows)
 
     async def cycle(self, *, drain: Drain | None = None, offer: HostWord | None = None) -> None:
         """Reads are presented before: they see the drains of earlier cycles."""
@@ -50,14 +50,14 @@ class Bench:
     def present_noise(self) -> None:
         for role in ROLES:
             self.driver.read(role, self.stimulus.address(Memory.ACTIVATION))
-        self.driver.load_edge(bool(self.rng.getrandbits(1)))
+        self.driver.load_edge(self.rng.choice((None, *self.driver.edges)))
 
     def present(self, role: str, drain: Drain | None) -> None:
         """A vector for a role; compared unless some word of it may be written before or after it is read."""
         memory, step = self.memories[role], self.steps[role]
         address = self.stimulus.address(Memory.ACTIVATION if memory is Memory.NONE else memory)
         self.driver.read(role, address)
-        edge = role == "load" and self.rng.random() < 0.5
+        edge = self.rng.choice((None, *self.driver.edges))
         if role == "load":
             self.driver.load_edge(edge)
         if memory is Memory.NONE:
@@ -70,7 +70,7 @@ class Bench:
         if located & unsure:
             return
         if role == "load":
-            vector = self.twin.load(memory, address, step, self.edge_width if edge else None)
+            vector = self.twin.load(memory, address, step, self.edge_widths[edge] if edge else None)
         else:
             vector = operand.read(address, step, self.lanes[role])
         self.board.expect(role, STORE_READ_CYCLES, tuple(vector.tolist()))
@@ -86,9 +86,9 @@ class Bench:
         memories = rng.sample([*OPERANDS, Memory.NONE], 3)
         self.memories = dict(zip(ROLES, memories, strict=True))
         self.steps = {role: self.stimulus.lane_step() for role in ROLES}
-        self.edge_width = rng.randrange(1, self.config.rows + 1)
+        self.edge_widths = {edge: rng.randrange(1, self.config.rows + 1) for edge in EDGES}
         self.write_step = self.stimulus.lane_step()
-        self.driver.roles(self.memories, self.steps, self.edge_width)
+        self.driver.roles(self.memories, self.steps, self.edge_widths)
         self.driver.write_step(self.write_step)
         host_words = self.stimulus.choose_host_words(vectors if offer_rate else 0)
         await self.rest(SETTLE_CYCLES)
@@ -117,7 +117,7 @@ class Bench:
         self.driver.host_reads(False)
 
     async def reset(self) -> None:
-        self.driver.roles(self.memories, self.steps, self.edge_width)
+        self.driver.roles(self.memories, self.steps, self.edge_widths)
         self.driver.write_step(0)
         self.driver.host_reads(False)
         self.driver.host_read(Memory.ACTIVATION, 0)

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.instruction import FLAT_ENCODING
-from deep3.hdl.contract.program import ADDRESS_BITS, Memory
+from deep3.hdl.contract.program import Memory
 from deep3.hdl.contract.timing import MEMORY_WRITE_CYCLES
 from deep3.sim.bench.words import pack, random_word, unpack
 from deep3.sim.golden.engine.store import OperandStore
 
-__all__ = ["OPERANDS", "ROLES", "Drain", "Driver", "HostWord", "HostWrites", "Monitor", "Stimulus"]
+__all__ = ["EDGES", "OPERANDS", "ROLES", "Drain", "Driver", "HostWord", "HostWrites", "Monitor", "Stimulus"]
 
 OPERANDS = (Memory.ACTIVATION, Memory.WEIGHT, Memory.ERROR)
 ROLES = ("stream", "load", "aux")
+EDGES = ("load_edge", "load_inner_edge")
+"""Engines without convolution have the first one."""
+
 WORD_BITS = 16
 
 
@@ -41,14 +43,15 @@ class HostWord:
 class Stimulus:
     """Where to read and write. Host words of a walk are chosen before it, and drains stay off: their order is free."""
 
-    def __init__(self, rng: random.Random, twin: OperandStore, columns: int) -> None:
+    def __init__(self, rng: random.Random, twin: OperandStore, config: EngineConfig) -> None:
         self.rng = rng
         self.twin = twin
-        self.columns = columns
+        self.columns = config.columns
+        self.lane_step_bits = config.encoding.lane_step_bits
         self.host_words: dict[tuple[Memory, int], HostWord] = {}
 
     def lane_step(self) -> int:
-        return self.rng.choice((0, 1, self.rng.randrange(1 << FLAT_ENCODING.lane_step_bits)))
+        return self.rng.choice((0, 1, self.rng.randrange(1 << self.lane_step_bits)))
 
     def address(self, memory: Memory) -> int:
         """Now and then among the first words, so that reads meet what was written."""
@@ -82,18 +85,22 @@ class Driver:
         self.dut = dut
         self.rng = rng
         self.columns = config.columns
+        self.address_bits = config.encoding.address_bits
+        self.edges = EDGES[: 1 + config.convolution]
 
-    def roles(self, memories: dict[str, Memory], steps: dict[str, int], edge_width: int) -> None:
+    def roles(self, memories: dict[str, Memory], steps: dict[str, int], edge_widths: dict[str, int]) -> None:
         for role in ROLES:
             getattr(self.dut, f"{role}_memory").value = int(memories[role])
             getattr(self.dut, f"{role}_step").value = steps[role]
-        self.dut.load_edge_width.value = edge_width
+        for edge in self.edges:
+            getattr(self.dut, f"{edge}_width").value = edge_widths[edge]
 
     def read(self, role: str, address: int) -> None:
         getattr(self.dut, f"{role}_address").value = address
 
-    def load_edge(self, edge: bool) -> None:
-        self.dut.load_edge.value = int(edge)
+    def load_edge(self, reached: str | None) -> None:
+        for edge in self.edges:
+            getattr(self.dut, edge).value = int(edge == reached)
 
     def host_reads(self, active: bool) -> None:
         self.dut.host_reads.value = int(active)
@@ -107,8 +114,8 @@ class Driver:
 
     def drain(self, drain: Drain | None) -> None:
         rng = self.rng
-        noise = Drain(rng.choice(OPERANDS), rng.getrandbits(ADDRESS_BITS), (rng.getrandbits(15),) * self.columns, ())
-        shown = drain or noise
+        values = (rng.getrandbits(15),) * self.columns
+        shown = drain or Drain(rng.choice(OPERANDS), rng.getrandbits(self.address_bits), values, ())
         self.dut.write_memory.value = int(shown.memory)
         self.dut.write_address.value = shown.address
         self.dut.write_data.value = pack(shown.values, WORD_BITS)
@@ -118,9 +125,10 @@ class Driver:
 class HostWrites:
     """Presents host words and keeps them up until they are taken; says which waits, by the twin."""
 
-    def __init__(self, dut: Any, twin: OperandStore) -> None:
+    def __init__(self, dut: Any, twin: OperandStore, address_bits: int) -> None:
         self.dut = dut
         self.twin = twin
+        self.address_bits = address_bits
         self.word: HostWord | None = None
         self.accepted: HostWord | None = None
         self._drains: deque[Memory | None] = deque([None] * MEMORY_WRITE_CYCLES)
@@ -131,8 +139,8 @@ class HostWrites:
         self.word = self.word or word
         self.dut.host_write__valid.value = int(self.word is not None)
         if self.word:
-            lanes = int(self.word.memory) | self.word.address << 2 | (self.word.word & 0xFFFF) << (2 + ADDRESS_BITS)
-            self.dut.host_write__payload.value = lanes
+            data = (self.word.word & 0xFFFF) << (2 + self.address_bits)
+            self.dut.host_write__payload.value = int(self.word.memory) | self.word.address << 2 | data
 
     def sample(self) -> None:
         """Ready and waits are what the twin says; a word taken is stored."""

@@ -97,9 +97,10 @@ class ByteMonitor:
 class BusModel:
     """Plays the engine at the host bus, with waits; keeps memory and events as `RecordingEngine` does."""
 
-    def __init__(self, dut: Any, rng: random.Random) -> None:
+    def __init__(self, dut: Any, rng: random.Random, address_bits: int) -> None:
         self.dut = dut
         self.rng = rng
+        self.address_bits = address_bits
         self.wait = 0.0
         self.engine = RecordingEngine()
         self._write_ready = False
@@ -132,8 +133,10 @@ class BusModel:
         dut = self.dut
         if self._write_ready and dut.bus__write__valid.value:
             word = int(dut.bus__write__payload.value)
-            self.engine.words[word & 7, word >> 3 & 0x3FFFF] = word >> 21
-            self.engine.events.append(("write", word & 7, word >> 3 & 0x3FFFF, word >> 21))
+            space, address = word & 7, word >> 3 & ((1 << self.address_bits) - 1)
+            data = word >> 3 + self.address_bits
+            self.engine.words[space, address] = data
+            self.engine.events.append(("write", space, address, data))
         if self._answering and dut.bus__read_data__ready.value:
             self._answering = False
             self._reads.popleft()
@@ -195,7 +198,7 @@ class Bench:
         self.rng = rng
         self.driver = ByteDriver(dut, rng)
         self.monitor = ByteMonitor(dut, rng)
-        self.bus = BusModel(dut, rng)
+        self.bus = BusModel(dut, rng, config.encoding.address_bits)
         self.traffic = Traffic(rng, config)
         self.scoreboard = Scoreboard(self.monitor, self.bus, self.traffic)
         self.cycles = 0

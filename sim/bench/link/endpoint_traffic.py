@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import ADDRESS_BITS, Space, StartParameters
+from deep3.hdl.contract.program import Space, StartParameters
 from deep3.hdl.contract.protocol import (
     ACK_REQUEST,
     CRC,
@@ -192,14 +192,15 @@ class Traffic:
         space = rng.choice(spaces)
         size = self.config.space_words(space)
         last = max(0, size - words)
+        bits = self.config.encoding.address_bits
         if rng.random() < 0.1:
             return rng.choice((
                 pack_address(rng.randrange(6, 16), 0),
                 pack_address(Space.COUNTER, 0),
                 pack_address(space, last + 1),
-                pack_address(space, rng.randrange(last + 1, 1 << ADDRESS_BITS)),
-                pack_address(space, rng.randrange(1 << ADDRESS_BITS, 1 << SPACE_SHIFT)),
-                pack_address(space, 1 << rng.randrange(ADDRESS_BITS, SPACE_SHIFT)),
+                pack_address(space, rng.randrange(last + 1, 1 << bits)),
+                pack_address(space, rng.randrange(1 << bits, 1 << SPACE_SHIFT)),
+                pack_address(space, 1 << rng.randrange(bits, SPACE_SHIFT)),
             ))
         return pack_address(space, rng.choice((rng.randrange(min(64, last + 1)), rng.randrange(last + 1), last)))
 

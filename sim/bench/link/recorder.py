@@ -10,7 +10,7 @@ from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Space
 from deep3.hdl.link.endpoint import Endpoint
 from deep3.hdl.link.packet_bytes import packet_bytes
-from deep3.sim.golden.link.recorder import ABORTED, COMMITTED, LOG_ENTRIES, MEMORY_WORDS, STARTED
+from deep3.sim.golden.link.recorder import ABORTED, COMMITTED, LOG_BASE, LOG_ENTRIES, MEMORY_WORDS, STARTED
 
 __all__ = ["RecordedEndpoint", "Recorder"]
 
@@ -29,13 +29,18 @@ class Recorder(wiring.Component):
 
     Words are written in three of four cycles on average, at random; one word a cycle is read, latency 1 cycle.
 
+    Parameters
+    ----------
+    address_bits : int
+        Of the bus.
+
     Members
     -------
-    bus : In(HostBus())
+    bus : In(HostBus(address_bits))
     """
 
-    def __init__(self) -> None:
-        super().__init__({"bus": In(HostBus())})
+    def __init__(self, address_bits: int) -> None:
+        super().__init__({"bus": In(HostBus(address_bits))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -117,7 +122,7 @@ class Recorder(wiring.Component):
         lane = asked.address[:2]
         with m.If(asked.space == Space.COUNTER):
             m.d.comb += answer.payload.eq(counts.word_select(lane, 16))
-        with m.Elif(asked.address[-1]):
+        with m.Elif(asked.address >= LOG_BASE):
             m.d.comb += answer.payload.eq(entries.data.word_select(lane, 16))
         with m.Else():
             m.d.comb += answer.payload.eq(words.data)
@@ -144,7 +149,7 @@ class RecordedEndpoint(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.endpoint = endpoint = Endpoint(self.config)
-        m.submodules.recorder = recorder = Recorder()
+        m.submodules.recorder = recorder = Recorder(self.config.encoding.address_bits)
         wiring.connect(m, endpoint.bus, recorder.bus)
         wiring.connect(m, wiring.flipped(self.rx), endpoint.rx)
         wiring.connect(m, endpoint.tx, wiring.flipped(self.tx))

@@ -14,7 +14,7 @@ class HostPort:
     Attributes
     ----------
     spaces : dict of `Space` to int64 [words]
-        Unsigned words; addresses beyond the end wrap.
+        Unsigned words.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -26,10 +26,8 @@ class HostPort:
     def write(self, space: Space, address: int, word: int) -> None:
         """Store a word; the counters do not take any."""
         if space in self.spaces:
-            words = self.spaces[space]
-            words[address % len(words)] = word
+            self.spaces[space][address] = word
 
     def read(self, space: Space, address: int) -> int:
         """A word of the label or program memory."""
-        words = self.spaces[space]
-        return int(words[address % len(words)])
+        return int(self.spaces[space][address])

@@ -53,6 +53,19 @@ def test_every_word_is_kept_and_every_packet_taken_once(network: tuple[float, fl
         assert set(board.counts) == ({"accepted", "repeated"} if network == BAD else {"accepted"})
 
 
+def test_a_memory_of_more_than_2_18_words_is_reached_to_its_end() -> None:
+    config = EngineConfig(weight_bank_words=1 << 16, convolution=True)
+    words = np.arange(1, 10, dtype=np.uint16)
+    with (
+        memory_board(config=config) as (board, port),
+        Session(UdpTransport("127.0.0.1", port), config.digest) as session,
+    ):
+        session.write(Space.WEIGHT, config.weight_words - len(words), words)
+        session.write(Space.ERROR, 0, words)
+        assert (session.read(Space.WEIGHT, config.weight_words - len(words), len(words)) == words).all()
+        assert np.count_nonzero(board.memory) == 2 * len(words)
+
+
 def test_damaged_and_foreign_packets_are_counted_and_a_repeat_is_only_answered() -> None:
     with memory_board() as (board, port), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as host:
         host.settimeout(5)
