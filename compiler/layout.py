@@ -1,63 +1,25 @@
 """Where the tensors of a network lie in the operand memories, and their images (docs/engine.md, Tensors)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deep3.compiler.network.layers import MAX_SIZE
+from deep3.compiler.network.layers import MAX_SIZE, Dense, Shape
 from deep3.compiler.network.network import Network
-from deep3.errors import Deep3Error
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Memory
 
-__all__ = ["ONE", "DoesNotFit", "Layout", "Matrix", "most_buffers", "pitch_words"]
+from .convolution.constants import Table, tables
+from .steps import Step, steps
+from .tensors import NO_BORDER, Border, DoesNotFit, Maps, Matrix, Words, pitch_words
+from .weight_order import weight_order
 
-Words = NDArray[np.int16]
-
-ONE = 4096
-"""1.0 in Q3.12: the constant input of every bias."""
+__all__ = ["DoesNotFit", "Layout", "Matrix", "most_buffers"]
 
 MAX_BUFFERS = 8191
-
-
-class DoesNotFit(Deep3Error, ValueError):
-    """A network that an engine cannot hold; the message names the memory, the words needed and those
-    there."""
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """``rows`` rows of ``width`` elements in ``memory``, row r at ``base + r * pitch``; with ``buffered``
-    there is one in every input buffer."""
-
-    memory: Memory
-    base: int
-    rows: int
-    width: int
-    pitch: int
-    buffered: bool = False
-
-    @property
-    def words(self) -> int:
-        """Words from the first row to the end of the last, padding included."""
-        return self.rows * self.pitch
-
-    @property
-    def end(self) -> int:
-        """First address behind the matrix."""
-        return self.base + self.words
-
-    def take(self, words: NDArray[np.int16]) -> Words:
-        """[rows, width] from the matrix's ``words`` as read from the engine."""
-        return words.reshape(self.rows, self.pitch)[:, : self.width]
-
-
-def pitch_words(needed: int, banks: int) -> int:
-    """The smallest pitch of at least ``needed`` words that is 1 modulo ``banks``: then neither rows nor
-    columns of a matrix have bank conflicts."""
-    return needed + (1 - needed) % banks
 
 
 @dataclass(frozen=True)
@@ -65,8 +27,9 @@ class Layout:
     """Placement of one network, ``batch`` samples at a time, with ``buffers`` input buffers.
 
     A holds the hidden activations, the outputs of a forward-only run, then the input buffers; W the weights
-    (bias in the last column); E the errors of each layer; the label memory ``batch`` labels a buffer. Buffer
-    i adds ``i * buffer_words`` to input addresses and ``i * batch`` to label addresses.
+    (bias in the last column) and constants of pooling; E the errors of what each step writes, from the first with
+    weights on; the label memory ``batch`` labels a buffer. Buffer i adds ``i * buffer_words`` to input addresses and
+    ``i * batch`` to label addresses.
 
     Parameters
     ----------
@@ -82,7 +45,8 @@ class Layout:
     ValueError
         For a batch or a number of buffers out of range.
     DoesNotFit
-        When a memory, the program or the loss unit is too small; the first limit met is named.
+        When a memory, the program or the loss unit is too small, or the engine has no means for a layer; the first
+        limit met is named.
     """
 
     network: Network
@@ -96,63 +60,120 @@ class Layout:
             if type(value) is not int or not 1 <= value <= most:
                 raise ValueError(f"{name} must be an integer between 1 and {most}, not {value!r}")
         config, network = self.config, self.network
-        _check("layers", len(network.layers), config.max_layers, "layers (max_layers)")
+        _check("layers", len(network.trained), config.max_layers, "layers (max_layers)")
+        if not (network.is_dense or config.convolution):
+            raise DoesNotFit("layers do not fit: convolution needed, the engine has none (convolution = false)")
         if config.loss_unit:
             _check("classes", network.classes, config.max_classes, "classes (max_classes)")
             _check("classes", network.classes, config.accumulator_words, "sums (accumulator_words)")
             _check("labels", self.batch * self.buffers, config.label_words, "words (label_words)")
             _check("errors", self.errors[-1].end, config.error_words, "words (error_bank_words x banks)")
-        _check("weights", self.weights[-1].end, config.weight_words, "words (weight_bank_words x banks)")
+        _check("weights", self._weights_end, config.weight_words, "words (weight_bank_words x banks)")
         words = self.inputs.base + self.buffers * self.buffer_words
         _check("activations", words, config.activation_words, "words (activation_bank_words x banks)")
 
-    def _stack(self, memory: Memory, shapes: Sequence[tuple[int, int, int]]) -> tuple[Matrix, ...]:
-        """Matrices of (rows, width, words needed a row), one behind the other from address 0."""
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """What is computed, in order."""
+        return steps(self.network, not self.config.loss_unit)
+
+    @cached_property
+    def first(self) -> int:
+        """Number of the first step with weights; there are no errors before it."""
+        return next(number for number, step in enumerate(self.steps) if step.matrix is not None)
+
+    @cached_property
+    def hidden(self) -> tuple[Matrix, ...]:
+        """What each step but the last writes, Q3.12; as the next reads it: with a border, or a constant `ONE` behind
+        each row for a dense layer."""
         placed: list[Matrix] = []
-        base = 0
-        for rows, width, needed in shapes:
-            placed.append(Matrix(memory, base, rows, width, pitch_words(needed, self.config.banks)))
-            base = placed[-1].end
+        for before, reader in zip(self.steps, self.steps[1:], strict=False):
+            base = placed[-1].end if placed else 0
+            placed.append(self._tensor(Memory.ACTIVATION, base, before.behind, reader.border, _reads_ones(reader)))
         return tuple(placed)
 
-    @property
-    def hidden(self) -> tuple[Matrix, ...]:
-        """Activations of the hidden layers, Q3.12; a constant `ONE` follows each row's last feature."""
-        sizes = self.network.sizes[1:-1]
-        return self._stack(Memory.ACTIVATION, [(self.batch, size, size + 1) for size in sizes])
-
-    @property
+    @cached_property
     def outputs(self) -> Matrix:
         """Outputs of a forward-only run of one batch: Q7.8 logits, Q3.12 where the loss is MSE."""
-        classes, base = self.network.classes, self.hidden[-1].end if self.hidden else 0
-        return Matrix(Memory.ACTIVATION, base, self.batch, classes, pitch_words(classes, self.config.banks))
+        base = self.hidden[-1].end if self.hidden else 0
+        return self._tensor(Memory.ACTIVATION, base, (self.network.classes,))
 
-    @property
+    @cached_property
     def inputs(self) -> Matrix:
-        """Input buffer 0, Q3.12; a constant `ONE` follows each row's last feature."""
-        size = self.network.inputs
-        pitch = pitch_words(size + 1, self.config.banks)
-        return Matrix(Memory.ACTIVATION, self.outputs.end, self.batch, size, pitch, buffered=True)
+        """Input buffer 0, Q3.12, as the first step reads it (see `hidden`)."""
+        shape = self.steps[0].before
+        reader = self.steps[0]
+        placed = self._tensor(Memory.ACTIVATION, self.outputs.end, shape, reader.border, _reads_ones(reader))
+        return replace(placed, buffered=True)
 
     @property
     def buffer_words(self) -> int:
         """Words from one input buffer to the next."""
         return self.inputs.words
 
-    @property
+    @cached_property
     def weights(self) -> tuple[Matrix, ...]:
-        """Weights of each layer, Q3.12, row = output neuron; its bias follows its last weight."""
-        pairs = zip(self.network.sizes, self.network.sizes[1:], strict=False)
-        return self._stack(Memory.WEIGHT, [(outputs, inputs, inputs + 1) for inputs, outputs in pairs])
+        """Weights of each layer that has some, Q3.12, row = output neuron or map; its bias follows its last weight.
+        Their order is that of `compiler.weight_order`."""
+        placed: list[Matrix] = []
+        for outputs, columns in self.network.weight_shapes:
+            base = placed[-1].end if placed else 0
+            pitch = pitch_words(columns, self.config.banks)
+            placed.append(Matrix(Memory.WEIGHT, base, outputs, columns - 1, pitch))
+        return tuple(placed)
+
+    @cached_property
+    def errors(self) -> tuple[Matrix, ...]:
+        """Errors of what each step writes, Q1.14, from step `first` on."""
+        placed: list[Matrix] = []
+        for step in self.steps[self.first :]:
+            placed.append(self._tensor(Memory.ERROR, placed[-1].end if placed else 0, step.behind))
+        return tuple(placed)
+
+    @cached_property
+    def constants(self) -> dict[Table, int]:
+        """Addresses in W of the constants that pooling multiplies by, and of a zero."""
+        found = {}
+        end = self.weights[-1].end
+        for table in tables(self.steps, self.first):
+            found[table] = end
+            end += len(table.words(self.config.rows))
+        return found
 
     @property
-    def errors(self) -> tuple[Matrix, ...]:
-        """Errors of the outputs of each layer, Q1.14."""
-        return self._stack(Memory.ERROR, [(self.batch, size, size) for size in self.network.sizes[1:]])
+    def _weights_end(self) -> int:
+        ends = [base + len(table.words(self.config.rows)) for table, base in self.constants.items()]
+        return max(ends, default=self.weights[-1].end)
+
+    def reads(self, step: int) -> Matrix:
+        """The tensor that a step reads."""
+        return self.hidden[step - 1] if step else self.inputs
+
+    def writes(self, step: int) -> Matrix:
+        """The tensor that a step writes."""
+        return (*self.hidden, self.outputs)[step]
+
+    def errors_of(self, step: int) -> Matrix:
+        """Errors of the tensor that a step writes."""
+        return self.errors[step - self.first]
+
+    def _tensor(
+        self, memory: Memory, base: int, shape: Shape, border: Border = NO_BORDER, one: bool = False
+    ) -> Matrix:
+        """A tensor of one batch whose samples lie free of bank conflicts, with room for a constant behind each."""
+        banks = self.config.banks
+        if len(shape) == 1:
+            return Matrix(memory, base, self.batch, shape[0], pitch_words(shape[0] + one, banks))
+        channels, height, width = shape
+        row = channels * (width + max(border.left, border.right))
+        pitch = pitch_words(row * (height + max(border.top, border.bottom)) + one, banks)
+        return Maps(
+            memory, base, self.batch, channels * height * width, pitch, shape=(channels, height, width), border=border
+        )
 
     def padded_inputs(self, samples: Words) -> Words:
-        """Rows as they lie in A, [batches, batch, pitch] with the ones column, from Q3.12 ``samples``
-        [batches, batch, features]. One ``[batch, pitch]`` fills an input buffer.
+        """Batches as they lie in A, [batches, buffer_words] with constants and borders, from Q3.12 ``samples``
+        [batches, batch, features], or [batches, batch, channels, height, width].
 
         Raises
         ------
@@ -160,36 +181,41 @@ class Layout:
             When the shape or the type of ``samples`` is not that.
         """
         inputs = self.inputs
-        if samples.ndim != 3 or samples.shape[1:] != (self.batch, inputs.width) or samples.dtype != np.int16:
+        shapes = ((self.batch, inputs.width), (self.batch, *self.network.input_shape))
+        if samples.shape[1:] not in shapes or samples.dtype != np.int16:
             raise ValueError(
                 f"samples must be int16 [batches, {self.batch}, {inputs.width}],"
                 f" not {samples.dtype} {list(samples.shape)}"
             )
-        padded = np.zeros((samples.shape[0], self.batch, inputs.pitch), np.int16)
-        padded[:, :, : inputs.width] = samples
-        padded[:, :, inputs.width] = ONE
+        padded = np.empty((len(samples), inputs.words), np.int16)
+        for image, batch in zip(padded, samples, strict=True):
+            image[:] = inputs.image(batch.reshape(self.batch, inputs.width), _reads_ones(self.steps[0]))
         return padded
 
-    def ones(self) -> Words:
-        """Image of A from address 0 over all hidden tensors: zero but for the constant inputs of the biases.
-        Written once: no program changes them."""
+    def borders(self) -> Words:
+        """Image of A from address 0 over all hidden tensors: zero but for borders, and the constant inputs of the
+        biases of dense layers. Written once: no program changes them."""
         image = np.zeros(self.hidden[-1].end if self.hidden else 0, np.int16)
-        for matrix in self.hidden:
-            image[matrix.base : matrix.end].reshape(matrix.rows, matrix.pitch)[:, matrix.width] = ONE
+        for tensor, reader in zip(self.hidden, self.steps[1:], strict=True):
+            nothing = np.zeros((tensor.rows, tensor.width), np.int16)
+            image[tensor.base : tensor.end] = tensor.image(nothing, _reads_ones(reader))
         return image
 
     def pack_weights(self, parameters: Sequence[tuple[Words, Words]]) -> Words:
-        """Image of W from address 0 for (weights [outputs, inputs], bias [outputs]) of every layer, Q3.12.
+        """Image of W from address 0 for (weights [outputs, inputs], bias [outputs]) of every layer with weights, Q3.12;
+        the constants behind them.
 
         Raises
         ------
         ValueError
             When a layer is missing or has another shape or type.
         """
-        if len(parameters) != len(self.network.layers):
-            raise ValueError(f"parameters must hold {len(self.network.layers)} layers, not {len(parameters)}")
-        image = np.zeros(self.weights[-1].end, np.int16)
-        for index, (matrix, (weights, bias)) in enumerate(zip(self.weights, parameters, strict=True)):
+        if len(parameters) != len(self.weights):
+            raise ValueError(f"parameters must hold {len(self.weights)} layers, not {len(parameters)}")
+        image = np.zeros(self._weights_end, np.int16)
+        for index, (matrix, order, (weights, bias)) in enumerate(
+            zip(self.weights, self._orders, parameters, strict=True)
+        ):
             for name, array, shape in (
                 ("weights", weights, (matrix.rows, matrix.width)), ("bias", bias, (matrix.rows,))
             ):  # fmt: skip
@@ -198,12 +224,15 @@ class Layout:
                         f"{name} of layer {index} must be int16 {shape}, not {array.dtype} {array.shape}"
                     )
             rows = image[matrix.base : matrix.end].reshape(matrix.rows, matrix.pitch)
-            rows[:, : matrix.width] = weights
+            rows[:, : matrix.width] = weights[:, order]
             rows[:, matrix.width] = bias
+        for table, base in self.constants.items():
+            words = table.words(self.config.rows)
+            image[base : base + len(words)] = words
         return image
 
     def unpack_weights(self, image: Words) -> list[tuple[Words, Words]]:
-        """The inverse of `pack_weights`: copies of (weights, bias) of every layer.
+        """The inverse of `pack_weights` without the constants: copies of (weights, bias) of every layer with weights.
 
         Raises
         ------
@@ -212,9 +241,22 @@ class Layout:
         """
         if image.shape != (self.weights[-1].end,):
             raise ValueError(f"image must have shape ({self.weights[-1].end},), not {image.shape}")
-        rows = [image[m.base : m.end].reshape(m.rows, m.pitch) for m in self.weights]
-        widths = [matrix.width for matrix in self.weights]
-        return [(row[:, :w].copy(), row[:, w].copy()) for w, row in zip(widths, rows, strict=True)]
+        found = []
+        for matrix, order in zip(self.weights, self._orders, strict=True):
+            rows = image[matrix.base : matrix.end].reshape(matrix.rows, matrix.pitch)
+            weights = np.empty((matrix.rows, matrix.width), np.int16)
+            weights[:, order] = rows[:, : matrix.width]
+            found.append((weights, rows[:, matrix.width].copy()))
+        return found
+
+    @cached_property
+    def _orders(self) -> list[NDArray[np.intp]]:
+        return [weight_order(step) for step in self.steps if step.matrix is not None]
+
+
+def _reads_ones(step: Step) -> bool:
+    """Whether a constant 1.0 must follow each sample that a step reads."""
+    return isinstance(step.operation, Dense)
 
 
 def _check(what: str, needed: int, available: int, unit: str) -> None:

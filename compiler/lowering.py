@@ -1,17 +1,24 @@
 """From a network to programs: the phases of docs/engine.md in their order."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deep3.compiler.network.layers import Convolution, Dense
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.instruction import Instruction
-from deep3.hdl.contract.program import Format, Loss, Mode, StartParameters
+from deep3.hdl.contract.program import Loss, StartParameters
 
-from .layout import DoesNotFit, Layout, Matrix
-from .schedule import Orientation, Phase, Product, View, schedule
+from . import dense
+from .convolution.backward import backward as convolve_backward
+from .convolution.forward import forward as convolve_forward
+from .convolution.update import update as convolve_update
+from .layout import Layout
+from .phase import Orientation, Phase
+from .schedule import schedule
+from .tensors import DoesNotFit
 
 __all__ = ["Lowered", "Orientation", "Phase", "Program", "lower", "quantise_rate"]
 
@@ -92,7 +99,8 @@ class Lowered:
     def image(self) -> NDArray[np.uint16]:
         """The program space from address 0."""
         programs = (self.training, self.classify, self.forward)
-        words = [word for program in programs for i in program.instructions for word in i.encode()]
+        encoding = self.layout.config.encoding
+        words = [word for program in programs for i in program.instructions for word in i.encode(encoding)]
         return np.array(words, np.uint16)
 
 
@@ -107,16 +115,16 @@ def lower(network: Network, config: EngineConfig, batch: int, buffers: int = 2) 
         When the network does not fit the engine.
     """
     layout = Layout(network, config, batch, buffers)
-    hidden = [_forward(layout, layer) for layer in range(len(network.layers) - 1)]
-    training: list[Product] = []
-    classify: list[Product] = []
+    hidden = [_forward(layout, number) for number in range(len(layout.steps) - 1)]
+    training: list[Phase] = []
+    classify: list[Phase] = []
     if config.loss_unit:
-        training = [*hidden, _last_forward(layout, network.loss), *_learn(layout)]
-        classify = [*hidden, _last_forward(layout, Loss.ARGMAX)]
+        training = [*hidden, schedule(dense.last_forward(layout, network.loss), config), *_learn(layout)]
+        classify = [*hidden, schedule(dense.last_forward(layout, Loss.ARGMAX), config)]
+    forward = [*hidden, schedule(dense.last_forward(layout, Loss.NONE), config)]
     placed: list[Program] = []
-    for products in (training, classify, [*hidden, _last_forward(layout, Loss.NONE)]):
-        phases = tuple(schedule(product, config) for product in products)
-        placed.append(Program(placed[-1].end if placed else 0, phases))
+    for phases in (training, classify, forward):
+        placed.append(Program(placed[-1].end if placed else 0, tuple(phases)))
     if placed[-1].end > config.max_instructions:
         raise DoesNotFit(
             f"programs do not fit: {placed[-1].end} needed, the engine has {config.max_instructions}"
@@ -145,41 +153,24 @@ def quantise_rate(learning_rate: float, batch: int) -> tuple[int, int]:
     )
 
 
-def _inputs_of(layout: Layout, layer: int) -> Matrix:
-    return layout.hidden[layer - 1] if layer else layout.inputs
+def _forward(layout: Layout, number: int) -> Phase:
+    operation = layout.steps[number].operation
+    if isinstance(operation, Dense):
+        return schedule(dense.forward(layout, number), layout.config)
+    return convolve_forward(layout, number)
 
 
-def _forward(layout: Layout, layer: int) -> Product:
-    samples, weights = _inputs_of(layout, layer), layout.weights[layer]
-    return Product(
-        Mode.FORWARD, layer, p=layout.batch, q=weights.rows, k=weights.width + 1, biased="k",
-        left=View.of(samples), right=View.of(weights), out=View.of((*layout.hidden, layout.outputs)[layer]),
-        function=layout.network.functions[layer],
-    )  # fmt: skip
-
-
-def _last_forward(layout: Layout, loss: Loss) -> Product:
-    product = _forward(layout, len(layout.network.layers) - 1)
-    format = Format.Q3_12 if layout.network.loss is Loss.MSE else Format.Q7_8
-    if loss is Loss.NONE:
-        return replace(product, format=format)
-    errors = None if loss is Loss.ARGMAX else View.of(layout.errors[-1])
-    return replace(product, format=format, loss=loss, out=None, errors=errors)
-
-
-def _learn(layout: Layout) -> list[Product]:
-    products: list[Product] = []
-    for layer in reversed(range(len(layout.network.layers))):
-        weights, errors = layout.weights[layer], layout.errors[layer]
-        if layer:
-            products.append(Product(
-                Mode.BACKWARD, layer, p=layout.batch, q=weights.width, k=weights.rows,
-                left=View.of(errors), right=View.of(weights).transposed, out=View.of(layout.errors[layer - 1]),
-                aux=View.of(layout.hidden[layer - 1]), function=layout.network.functions[layer - 1],
-            ))  # fmt: skip
-        products.append(Product(
-            Mode.UPDATE, layer, p=weights.width + 1, q=weights.rows, k=layout.batch, biased="p",
-            left=View.of(_inputs_of(layout, layer)).transposed, right=View.of(errors).transposed,
-            out=View.of(weights).transposed, aux=View.of(weights).transposed,
-        ))  # fmt: skip
-    return products
+def _learn(layout: Layout) -> list[Phase]:
+    """Errors and new weights, from the last step to the first with weights; errors by the old weights."""
+    phases: list[Phase] = []
+    for number in reversed(range(layout.first, len(layout.steps))):
+        operation = layout.steps[number].operation
+        if isinstance(operation, Dense):
+            if number > layout.first:
+                phases.append(schedule(dense.backward(layout, number), layout.config))
+            phases.append(schedule(dense.update(layout, number), layout.config))
+        if isinstance(operation, Convolution):
+            if number > layout.first:
+                phases.append(convolve_backward(layout, number))
+            phases.append(convolve_update(layout, number))
+    return phases

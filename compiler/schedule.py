@@ -1,7 +1,6 @@
 """The schedule of one matrix product: orientation, tiles, and the instructions that walk it."""
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from itertools import pairwise
 
 from deep3.hdl.contract.config import EngineConfig
@@ -11,45 +10,16 @@ from deep3.hdl.contract.program import Format, Function, Loss, Memory, Mode
 from deep3.hdl.contract.timing import block_cycles
 
 from .cycles import instruction_cycles
-from .layout import Matrix
+from .phase import Orientation, Phase
+from .phase import tiles as _tiles
+from .tensors import Matrix
 
-__all__ = ["Orientation", "Phase", "Product", "View", "schedule"]
+__all__ = ["Product", "View", "schedule"]
 
 MAX_COUNT = 2047
 """Largest loop count of an instruction."""
 MIN_TILE_CYCLES = 4
 """The accumulator memory reads a sum back no sooner."""
-
-
-class Orientation(Enum):
-    """Which operand stays in the array: A the weights or errors, B the samples."""
-
-    A = "A"
-    B = "B"
-
-
-@dataclass(frozen=True)
-class Phase:
-    """One matrix product of a program, after the choice of its schedule.
-
-    Attributes
-    ----------
-    mode, layer
-        What it computes.
-    orientation, instructions
-        How; more than one instruction where the temporal loop is longer than the accumulator memory.
-    macs
-        Useful multiply-adds of one batch, biases not counted.
-    ideal_cycles
-        Cycles in which the array is fed, with tiles padded to whole rows and columns, biases not counted.
-    """
-
-    mode: Mode
-    layer: int
-    orientation: Orientation
-    instructions: tuple[Instruction, ...]
-    macs: int
-    ideal_cycles: int
 
 
 @dataclass(frozen=True)
@@ -108,6 +78,7 @@ class Product:
     loss: Loss = Loss.NONE
     format: Format = Format.Q3_12
     function: Function = Function.IDENTITY
+    position_bits: int = 0
     biased: str = ""
 
     @property
@@ -154,6 +125,7 @@ def _instructions(
     out, aux = (_turned(view, straight) for view in (product.out, product.aux))
     whole = Instruction(
         mode=product.mode, format=product.format, function=product.function, loss=product.loss,
+        position_bits=product.position_bits,
         time_count=time, reduction_count=reduction_count, outer_count=outer_count,
         tile_cycles=_tile_cycles(product, time, tile_width, reduction_count, config), tile_width=tile_width,
         last_reduction_width=product.k - (reduction_count - 1) * rows,
@@ -198,7 +170,3 @@ def _tile_cycles(
 
 def _turned(view: View | None, straight: bool) -> View | None:
     return view if straight or view is None else view.transposed
-
-
-def _tiles(elements: int, width: int) -> int:
-    return -(-elements // width)

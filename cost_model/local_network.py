@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from deep3.compiler.layout import pitch_words
+from deep3.compiler.tensors import pitch_words
 from deep3.compiler.network.layers import MAX_SIZE
 from deep3.compiler.network.network import training_multiply_adds
 

@@ -58,7 +58,7 @@ class Board:
         self.port.close()
 
     def load(self, lowered: Lowered) -> None:
-        """Write the programs of a network and the constant ones of its hidden layers; the weights come after.
+        """Write the programs of a network and what lies around and behind its hidden tensors; the weights come after.
 
         Raises
         ------
@@ -71,9 +71,9 @@ class Board:
                 f"the network was lowered for engine {lowered.layout.config.digest}"
             )
         self.port.write(Space.PROGRAM, 0, lowered.image())
-        ones = lowered.layout.ones()
-        if len(ones):
-            self.port.write(Space.ACTIVATION, 0, ones)
+        borders = lowered.layout.borders()
+        if len(borders):
+            self.port.write(Space.ACTIVATION, 0, borders)
         self.port.flush()
         self._lowered = lowered
         self._program = None

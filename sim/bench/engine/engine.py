@@ -141,7 +141,7 @@ async def play(case: Case, driver: BusDriver, twin: Engine, rng: random.Random) 
         twin.write(space, address, flat)
 
     await write(Space.PROGRAM, 0, case.lowered.image())
-    await write(Space.ACTIVATION, 0, layout.ones())
+    await write(Space.ACTIVATION, 0, layout.borders())
     await write(Space.WEIGHT, 0, layout.pack_weights(case.parameters))
     rows = layout.padded_inputs(case.samples)
     batches = len(rows)
@@ -245,7 +245,7 @@ async def garbage_never_wedges(dut: object) -> None:
     for port in (driver, twin):
         for space, address, content in (
             (Space.PROGRAM, 0, case.lowered.image()),
-            (Space.ACTIVATION, 0, layout.ones()),
+            (Space.ACTIVATION, 0, layout.borders()),
             (Space.WEIGHT, 0, layout.pack_weights(case.parameters)),
             (Space.ACTIVATION, layout.inputs.base, layout.padded_inputs(case.samples[:1])),
             (Space.LABEL, 0, case.labels[:1]),

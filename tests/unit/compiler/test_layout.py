@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deep3.compiler.layout import DoesNotFit, Layout, Matrix, most_buffers, pitch_words
+from deep3.compiler.layout import DoesNotFit, Layout, Matrix, most_buffers
 from deep3.compiler.network.network import Network
+from deep3.compiler.tensors import pitch_words
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Function, Loss, Memory
 
@@ -84,13 +85,13 @@ def test_weights_survive_packing(network: Network, config: EngineConfig, seed: i
 def test_images_carry_the_ones_of_the_biases() -> None:
     layout = Layout(Network.uniform((5, 3, 2)), EngineConfig(rows=4, columns=4), batch=2)
     padded = layout.padded_inputs(np.full((1, 2, 5), 7, np.int16))
-    assert padded.tolist() == [[[7] * 5 + [4096] + [0] * 3] * 2]
-    assert layout.ones().tolist() == [0, 0, 0, 4096, 0] * 2
+    assert padded.tolist() == [([7] * 5 + [4096] + [0] * 3) * 2]
+    assert layout.borders().tolist() == [0, 0, 0, 4096, 0] * 2
     assert layout.outputs.take(np.arange(10, dtype=np.int16)).tolist() == [[0, 1], [5, 6]]
 
 
 def test_a_network_without_hidden_layers_needs_no_ones() -> None:
-    assert Layout(Network.uniform((5, 2)), EngineConfig(), batch=2).ones().size == 0
+    assert Layout(Network.uniform((5, 2)), EngineConfig(), batch=2).borders().size == 0
 
 
 @given(networks(), configs, st.integers(1, 20))

@@ -50,7 +50,7 @@ def loaded_engine(lowered: Lowered, samples: np.ndarray, labels: np.ndarray, wei
     engine = Engine(layout.config)
     parameters = [(array[:, :-1], array[:, -1]) for array in weights]
     engine.write(Space.PROGRAM, 0, lowered.image())
-    engine.write(Space.ACTIVATION, 0, layout.ones().view(np.uint16))
+    engine.write(Space.ACTIVATION, 0, layout.borders().view(np.uint16))
     engine.write(Space.ACTIVATION, layout.inputs.base, layout.padded_inputs(samples).view(np.uint16).ravel())
     engine.write(Space.LABEL, 0, labels.ravel())
     engine.write(Space.WEIGHT, 0, layout.pack_weights(parameters).view(np.uint16))

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deep3.compiler.cycles import instruction_cycles
-from deep3.compiler.schedule import Orientation, Phase, Product, View, schedule
+from deep3.compiler.phase import Orientation, Phase
+from deep3.compiler.schedule import Product, View, schedule
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Loss, Memory, Mode
 from deep3.hdl.contract.timing import block_cycles

@@ -40,7 +40,7 @@ def by_hand(count: int, epochs: int = 1) -> list[np.ndarray]:
     engine, layout = Engine(CONFIG), LOWERED.layout
     parts = [(matrix[:, :-1], matrix[:, -1]) for matrix in weights(7)]
     engine.write(Space.PROGRAM, 0, LOWERED.image())
-    engine.write(Space.ACTIVATION, 0, layout.ones().view(np.uint16))
+    engine.write(Space.ACTIVATION, 0, layout.borders().view(np.uint16))
     engine.write(Space.WEIGHT, 0, layout.pack_weights(parts).view(np.uint16))
     rows, targets = batches(count, 7)
     rate = quantise_rate(RATE, BATCH)

@@ -106,7 +106,7 @@ def small() -> tuple[Lowered, Engine]:
     layout = lowered.layout
     engine = Engine(CONFIG)
     engine.write(Space.PROGRAM, 0, lowered.image())
-    engine.write(Space.ACTIVATION, 0, layout.ones().view(np.uint16))
+    engine.write(Space.ACTIVATION, 0, layout.borders().view(np.uint16))
     samples = layout.padded_inputs(rng.integers(-8000, 8000, (2, 4, 6)).astype(np.int16))
     engine.write(Space.ACTIVATION, layout.inputs.base, samples.view(np.uint16).ravel())
     engine.write(Space.LABEL, 0, rng.integers(0, 3, 8).astype(np.uint16))

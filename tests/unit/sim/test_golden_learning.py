@@ -44,7 +44,7 @@ def fixed_accuracy(network: Network) -> float:
     lowered = lower(network, EngineConfig(), BATCH, BUFFERS)
     layout, engine = lowered.layout, Engine(EngineConfig())
     engine.write(Space.PROGRAM, 0, lowered.image())
-    engine.write(Space.ACTIVATION, 0, layout.ones().view(np.uint16))
+    engine.write(Space.ACTIVATION, 0, layout.borders().view(np.uint16))
     engine.write(Space.WEIGHT, 0, layout.pack_weights(initial_weights(network.sizes)).view(np.uint16))
     rate = quantise_rate(RATES[network.loss], BATCH)
     for epoch, order in enumerate(batches()):

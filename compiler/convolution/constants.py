@@ -1,0 +1,71 @@
+"""Constant words in W: what pooling multiplies by, to move or to average values channel by channel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deep3.compiler.network.layers import Dense, MaxPool, MeanPool
+from deep3.compiler.steps import Step
+
+from .windows import gradient_runs, window_lengths
+
+__all__ = ["IDENTITY", "Table", "gradient_table", "identity_words", "tables"]
+
+_STEPS = 4096
+"""1.0 in Q3.12."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Identity matrices, each divided by a number.
+
+    Each takes `identity_words`: the quotient with ``rows - 1`` zeros on either side. ``rows`` lanes from word
+    ``rows - 1 - c`` on are its column c; the first word is 0.
+
+    Attributes
+    ----------
+    divisors
+        One for each matrix.
+    """
+
+    divisors: tuple[int, ...]
+
+    def words(self, rows: int) -> NDArray[np.int16]:
+        """Q3.12 words."""
+        words = np.zeros((len(self.divisors), identity_words(rows)), np.int16)
+        words[:, rows - 1] = [round(_STEPS / divisor) for divisor in self.divisors]
+        return words.reshape(-1)
+
+
+IDENTITY = Table((1,))
+
+
+def identity_words(rows: int) -> int:
+    """Words of an identity matrix."""
+    return 2 * rows - 1
+
+
+def tables(steps: Sequence[Step], first: int) -> list[Table]:
+    """What a network needs, each once; ``first`` is the number of the first step with weights."""
+    found: list[Table] = []
+    for number, step in enumerate(steps):
+        if isinstance(step.operation, MaxPool):
+            found.append(IDENTITY)
+        if isinstance(step.operation, MeanPool):
+            lengths = product(*(sorted(set(window_lengths(step, dimension))) for dimension in (0, 1)))
+            found += [Table((down * across,)) for down, across in lengths]
+        if number > first and not isinstance(step.operation, Dense):
+            for down, across in product(gradient_runs(step, 0), gradient_runs(step, 1)):
+                if isinstance(step.operation, MeanPool) or not (down.taps and across.taps):
+                    found.append(gradient_table(down.label, across.label))
+    return list(dict.fromkeys(found))
+
+
+def gradient_table(down: tuple[int, ...], across: tuple[int, ...]) -> Table:
+    """One matrix for each of the windows that cover a pixel, from their lengths in either direction; a single one
+    where all have the same divisor, or where there is no window."""
+    divisors = tuple(a * b for a in down for b in across)
+    return Table(divisors if len(set(divisors)) > 1 else divisors[:1]) if divisors else IDENTITY
