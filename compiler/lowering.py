@@ -12,9 +12,7 @@ from deep3.hdl.contract.instruction import Instruction
 from deep3.hdl.contract.program import Loss, StartParameters
 
 from . import dense
-from .convolution.backward import backward as convolve_backward
-from .convolution.forward import forward as convolve_forward
-from .convolution.update import update as convolve_update
+from .convolution import convolution, pool
 from .layout import Layout
 from .phase import Orientation, Phase
 from .schedule import schedule
@@ -157,20 +155,29 @@ def _forward(layout: Layout, number: int) -> Phase:
     operation = layout.steps[number].operation
     if isinstance(operation, Dense):
         return schedule(dense.forward(layout, number), layout.config)
-    return convolve_forward(layout, number)
+    if isinstance(operation, Convolution):
+        return convolution.forward(layout, number)
+    return pool.forward(layout, number)
 
 
 def _learn(layout: Layout) -> list[Phase]:
     """Errors and new weights, from the last step to the first with weights; errors by the old weights."""
     phases: list[Phase] = []
     for number in reversed(range(layout.first, len(layout.steps))):
+        if number > layout.first:
+            phases.append(_backward(layout, number))
         operation = layout.steps[number].operation
         if isinstance(operation, Dense):
-            if number > layout.first:
-                phases.append(schedule(dense.backward(layout, number), layout.config))
             phases.append(schedule(dense.update(layout, number), layout.config))
-        if isinstance(operation, Convolution):
-            if number > layout.first:
-                phases.append(convolve_backward(layout, number))
-            phases.append(convolve_update(layout, number))
+        elif isinstance(operation, Convolution):
+            phases.append(convolution.update(layout, number))
     return phases
+
+
+def _backward(layout: Layout, number: int) -> Phase:
+    operation = layout.steps[number].operation
+    if isinstance(operation, Dense):
+        return schedule(dense.backward(layout, number), layout.config)
+    if isinstance(operation, Convolution):
+        return convolution.backward(layout, number)
+    return pool.backward(layout, number)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from deep3.compiler.layout import DoesNotFit
 from deep3.compiler.lowering import Lowered, lower, quantise_rate
-from deep3.compiler.network.layers import Convolution, Dense, Flatten, Layer, MaxPool, Pair, Shape
+from deep3.compiler.network.layers import Convolution, Dense, Flatten, Layer, MaxPool, MeanPool, Pair, Shape
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.nest import back
@@ -17,7 +17,6 @@ from deep3.hdl.contract.program import Function, Loss, Mode, Space
 from deep3.sim.golden.engine.engine import Engine
 
 FUNCTIONS = st.sampled_from(list(Function))
-POOLS = (MaxPool,)
 
 LENET = Network(
     (1, 28, 28),
@@ -47,9 +46,15 @@ def convolutions(draw: st.DrawFn, shape: Shape) -> Convolution:
 
 @st.composite
 def pools(draw: st.DrawFn, shape: Shape) -> Layer:
-    """That tile the maps, as a rule."""
-    kernel = tuple(draw(st.integers(1, min(2, size))) for size in shape[1:])
-    return MaxPool(kernel, kernel)
+    """Half of them tile the maps; others overlap, leave gaps, have a padding or reach beyond."""
+    kernel = tuple(draw(st.integers(1, min(4, size))) for size in shape[1:])
+    if draw(st.booleans()):
+        kernel = tuple(min(2, size) for size in shape[1:])
+        return MaxPool(kernel, kernel)
+    padding = tuple(draw(st.integers(0, size // 2)) for size in kernel)
+    if draw(st.booleans()):
+        return MaxPool(kernel, draw(pairs(1, 4)), padding, draw(st.booleans()))
+    return MeanPool(kernel, draw(pairs(1, 4)), padding, draw(st.booleans()), draw(FUNCTIONS))
 
 
 @st.composite
@@ -58,11 +63,11 @@ def networks(draw: st.DrawFn) -> Network:
     first = shape
     layers: list[Layer] = []
     for _ in range(draw(st.integers(1, 3))):
-        for kind in draw(st.sampled_from([(convolutions,), (convolutions, pools), (convolutions, pools)])):
+        for kind in draw(st.sampled_from([(convolutions,), (convolutions, pools), (pools,)])):
             layers.append(draw(kind(shape)))
             shape = layers[-1].output_shape(shape)
     layers.append(Flatten())
-    if draw(st.booleans()):
+    if not any(isinstance(layer, Convolution) for layer in layers) or draw(st.booleans()):
         layers.append(Dense(draw(st.integers(1, 9)), draw(FUNCTIONS)))
     layers.append(Dense(draw(st.integers(2, 9))))
     return Network(first, tuple(layers), draw(st.sampled_from([Loss.SOFTMAX, Loss.MSE])))

@@ -1,0 +1,198 @@
+"""Passes of pooling, channel by channel: products with constant identity matrices.
+
+Maxima run over the steps of a window in time; means are sums over a window's pixels times one over their number. Errors
+are gathered from the windows that cover a pixel: of a maximum from those whose position names it.
+"""
+
+from itertools import groupby, product
+from typing import Any
+
+from deep3.compiler.layout import Layout
+from deep3.compiler.network.layers import MaxPool, MeanPool
+from deep3.compiler.phase import Phase, cheapest, column_pieces
+from deep3.compiler.tensors import Maps
+from deep3.hdl.contract.instruction import Instruction, Mask
+from deep3.hdl.contract.program import Memory, Mode
+
+from .constants import IDENTITY, Table, gradient_table, identity_words
+from .gradient import pixels, without_windows, written
+from .loops import Level, Loop, Place, Strides, instruction, splits
+from .windows import Run, gradient_runs, window_lengths
+
+__all__ = ["backward", "forward"]
+
+
+def forward(layout: Layout, number: int) -> Phase:
+    """What a step writes, a pool."""
+    step, config = layout.steps[number], layout.config
+    candidates: list[list[Instruction]] = []
+    for pieces in _pieces(layout, number):
+        made: list[Instruction] = []
+        for first, count, tile_width in pieces:
+            if isinstance(step.operation, MaxPool):
+                made += _maxima(layout, number, first, count, tile_width)
+            else:
+                for down, across in product(_alike(layout, number, 0), _alike(layout, number, 1)):
+                    made += _means(layout, number, down, across, first, count, tile_width)
+        candidates.append(made)
+    return cheapest(Mode.FORWARD, step.layer, candidates, config, 0, 0)
+
+
+def backward(layout: Layout, number: int) -> Phase:
+    """Errors of the maps that a step reads."""
+    step = layout.steps[number]
+    runs = list(product(gradient_runs(step, 0), gradient_runs(step, 1)))
+    candidates = [
+        [
+            made
+            for first, count, tile_width in pieces
+            for down, across in runs
+            for made in _errors(layout, number, down, across, first, count, tile_width)
+        ]
+        for pieces in _pieces(layout, number)
+    ]
+    return cheapest(Mode.BACKWARD, step.layer, candidates, layout.config, 0, 0)
+
+
+def _pieces(layout: Layout, number: int) -> list[list[tuple[int, int, int]]]:
+    """Ways to cut the channels, which are rows and columns of an identity matrix."""
+    config = layout.config
+    return list(column_pieces(layout.steps[number].before[0], min(config.rows, config.columns)))
+
+
+def _identity(layout: Layout, table: Table) -> Place:
+    """Column 0 of the first matrix of a table; others begin a word earlier each."""
+    return Place(Memory.WEIGHT, layout.constants[table] + layout.config.rows - 1)
+
+
+def _maxima(layout: Layout, number: int, first: int, count: int, tile_width: int) -> list[Instruction]:
+    step, config = layout.steps[number], layout.config
+    pool, x, out = step.operation, layout.reads(number), layout.writes(number)
+    assert isinstance(pool, MaxPool)
+    assert isinstance(x, Maps)
+    assert isinstance(out, Maps)
+    window = Loop().then(Level(pool.kernel[1], Strides(stream=x.channels)))
+    window = window.then(Level(pool.kernel[0], Strides(stream=x.row_pitch)))
+    top, left = pool.padding
+    _, height, width = step.behind
+    free, fixed = _windows(layout, number, (0, height), (0, width), count, tile_width)
+    return [
+        instruction(
+            split, Loop(), config=config, tile_width=tile_width, column_stride=-1,
+            stream=Place(x.memory, x.at(-top, -left) + first, 1, x.buffered), load=_identity(layout, IDENTITY),
+            out=Place(out.memory, out.origin + first),
+            mode=Mode.FORWARD, function=step.function, last_reduction_width=tile_width,
+            window=window.count, position_bits=step.position_bits,
+        )
+        for split in splits(free, fixed, config, tile_width, window)
+    ]  # fmt: skip
+
+
+def _alike(layout: Layout, number: int, dimension: int) -> list[tuple[int, int, int]]:
+    """(first, count, length) of windows of equal lengths, which follow each other."""
+    found, first = [], 0
+    for length, members in groupby(window_lengths(layout.steps[number], dimension)):
+        count = len(list(members))
+        found.append((first, count, length))
+        first += count
+    return found
+
+
+def _means(
+    layout: Layout,
+    number: int,
+    down: tuple[int, int, int],
+    across: tuple[int, int, int],
+    first: int,
+    count: int,
+    tile_width: int,
+) -> list[Instruction]:
+    """Of the windows of one size."""
+    step, config = layout.steps[number], layout.config
+    pool, x, out = step.operation, layout.reads(number), layout.writes(number)
+    assert isinstance(pool, MeanPool)
+    assert isinstance(x, Maps)
+    assert isinstance(out, Maps)
+    reduction = Loop().then(Level(1, Strides()), keep=tile_width < config.rows)
+    reduction = reduction.then(Level(min(pool.kernel[1], across[2]), Strides(stream=x.channels)))
+    reduction = reduction.then(Level(min(pool.kernel[0], down[2]), Strides(stream=x.row_pitch)))
+    top, left = pool.padding
+    free, fixed = _windows(layout, number, down[:2], across[:2], count, tile_width)
+    corner = x.at(down[0] * pool.stride[0] - top, across[0] * pool.stride[1] - left)
+    return [
+        instruction(
+            split, reduction, config=config, tile_width=tile_width, column_stride=-1,
+            stream=Place(x.memory, corner + first, 1, x.buffered),
+            load=_identity(layout, Table((down[2] * across[2],))),
+            out=Place(out.memory, out.at(down[0], across[0]) + first),
+            mode=Mode.FORWARD, function=step.function,
+            edge_width=tile_width, last_reduction_width=tile_width,
+        )
+        for split in splits(free, fixed, config, tile_width)
+    ]  # fmt: skip
+
+
+def _windows(
+    layout: Layout, number: int, down: tuple[int, int], across: tuple[int, int], count: int, tile_width: int
+) -> tuple[list[Level], list[Level]]:
+    """How stream and out move over (first, count) windows in either direction, samples, and tiles of channels."""
+    pool, x, out = layout.steps[number].operation, layout.reads(number), layout.writes(number)
+    assert isinstance(pool, MaxPool | MeanPool)
+    assert isinstance(x, Maps)
+    assert isinstance(out, Maps)
+    free = [
+        Level(across[1], Strides(stream=pool.stride[1] * x.channels, out=out.channels)),
+        Level(down[1], Strides(stream=pool.stride[0] * x.row_pitch, out=out.row_pitch)),
+        Level(layout.batch, Strides(stream=x.pitch, out=out.pitch)),
+    ]
+    return free, [Level(count, Strides(stream=tile_width, out=tile_width))]
+
+
+def _errors(
+    layout: Layout, number: int, down: Run, across: Run, first: int, count: int, tile_width: int
+) -> list[Instruction]:
+    """Channels from ``first`` on, ``count`` tiles of them, of the pixels of two runs."""
+    if not (down.taps and across.taps):
+        return without_windows(layout, number, down, across, first, count, tile_width)
+    step, config = layout.steps[number], layout.config
+    pool, errors = step.operation, layout.errors_of(number)
+    assert isinstance(pool, MaxPool | MeanPool)
+    assert isinstance(errors, Maps)
+    table, matrix = IDENTITY, 0
+    if isinstance(pool, MeanPool):
+        table = gradient_table(down.label, across.label)
+        matrix = identity_words(config.rows) if len(table.divisors) > 1 else 0
+    place_x, place_y = Strides(positions=1), Strides(positions=pool.kernel[1])
+    window_x, window_y = Strides(stream=errors.channels), Strides(stream=errors.row_pitch)
+    tap_x = place_x.times(pool.stride[1]).plus(window_x.times(-1)).plus(Strides(load=matrix))
+    tap_y = place_y.times(pool.stride[0]).plus(window_y.times(-1)).plus(Strides(load=matrix * across.taps))
+    reduction = Loop().then(Level(1, Strides()), keep=tile_width < config.rows)
+    reduction = reduction.then(Level(across.taps, tap_x)).then(Level(down.taps, tap_y))
+
+    free, (side_x, side_y) = pixels(layout, number, down, across)
+    moves_x = window_x.times(across.step // pool.stride[1])
+    moves_y = window_y.times(down.step // pool.stride[0])
+    free = [
+        Level(level.steps, level.strides.plus(moves))
+        for level, moves in zip(free, (moves_x, moves_y, Strides(stream=errors.pitch)), strict=True)
+    ]
+    to_side_x = window_x.times(across.side_window).plus(place_x.times(across.side_place))
+    to_side_y = window_y.times(down.side_window).plus(place_y.times(down.side_place))
+    fixed = [
+        Level(side_x.steps, side_x.strides.plus(to_side_x)),
+        Level(side_y.steps, side_y.strides.plus(to_side_y)),
+        Level(count, Strides(stream=tile_width, out=tile_width, aux=tile_width)),
+    ]
+    masked: dict[str, Any] = {}
+    if step.position_bits:
+        positions = down.place * pool.kernel[1] + across.place
+        masked = {"mask": Mask.STREAM, "mask_bits": step.position_bits, "positions": positions}
+    return [
+        instruction(
+            split, reduction, config=config, tile_width=tile_width, column_stride=-1,
+            stream=Place(errors.memory, errors.at(down.window, across.window) + first), load=_identity(layout, table),
+            **written(layout, number, down, across, first),
+            edge_width=tile_width, last_reduction_width=tile_width, **masked,
+        )
+        for split in splits(free, fixed, config, tile_width)
+    ]  # fmt: skip
