@@ -70,6 +70,9 @@ class Step:
             max(0, (count - 1) * stride + kernel - padding - size) for count, stride, kernel, padding, size in windows
         )
         top, left = layer.padding
+        if isinstance(layer, MeanPool):
+            # Means leave out what lies beyond the padding.
+            bottom, right = min(bottom, top), min(right, left)
         return Border(top, left, bottom, right, -32768 if isinstance(layer, MaxPool) else 0)
 
 
