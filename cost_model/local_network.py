@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from deep3.compiler.tensors import pitch_words
 from deep3.compiler.network.layers import MAX_SIZE
 from deep3.compiler.network.network import training_multiply_adds
+from deep3.compiler.tensors import pitch_words
 
 __all__ = [
     "FEWEST_FEATURES", "GlobalNetwork", "LocalNetwork", "chain", "largest", "losses_of_accuracy", "operand_words",
