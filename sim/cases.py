@@ -1,4 +1,5 @@
-"""Seeded random engines, networks and data: sizes that do not divide the array, one-neuron layers, saturation."""
+"""Seeded random engines, networks and data: sizes that do not divide the array, one-neuron layers, saturation; with
+convolution, windows of any size, stride and padding."""
 
 import random
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from deep3.compiler.layout import DoesNotFit
 from deep3.compiler.lowering import Lowered, lower, quantise_rate
+from deep3.compiler.network.layers import Convolution, Dense, Flatten, Layer, MaxPool, MeanPool, Shape
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Function, Loss
@@ -24,7 +26,7 @@ class Case:
     lowered
         Programs and layout.
     parameters
-        (weights [outputs, inputs], bias [outputs]) of each layer, Q3.12.
+        (weights [outputs, inputs], bias [outputs]) of each layer with weights, Q3.12.
     samples
         [batches, batch, features], Q3.12.
     labels
@@ -46,7 +48,7 @@ class Case:
     seed: int
 
 
-def random_config(rng: random.Random, most: int = 13) -> EngineConfig:
+def random_config(rng: random.Random, most: int = 13, convolution: bool = False) -> EngineConfig:
     """An engine of any shape up to ``most`` x ``most`` with small memories."""
     return EngineConfig(
         rows=rng.randint(2, most),
@@ -59,7 +61,8 @@ def random_config(rng: random.Random, most: int = 13) -> EngineConfig:
         activation_entries=rng.choice((64, 256, 512, 2048)),
         exponential_entries=rng.choice((16, 64, 256)),
         max_classes=16,
-        max_layers=6,
+        max_layers=6 if not convolution else 12,
+        convolution=convolution,
     )
 
 
@@ -77,8 +80,8 @@ def random_case(rng: random.Random, config: EngineConfig) -> Case:
     values = np.random.default_rng(rng.getrandbits(64))
     scale = rng.choice((0.1, 0.5, 1.0, 8.0))
     parameters = []
-    for inputs, outputs in zip(network.sizes, network.sizes[1:], strict=False):
-        weights = _words(values, (outputs, inputs), scale)
+    for outputs, columns in network.weight_shapes:
+        weights = _words(values, (outputs, columns - 1), scale)
         parameters.append((weights, _words(values, (outputs,), scale)))
     resident = rng.random() < 0.5
     batches = rng.randint(1, buffers) if resident else rng.randint(1, 6)
@@ -95,10 +98,52 @@ def random_case(rng: random.Random, config: EngineConfig) -> Case:
 
 
 def _random_network(rng: random.Random, config: EngineConfig) -> Network:
+    loss = rng.choice((Loss.SOFTMAX, Loss.SOFTMAX, Loss.MSE))
+    if config.convolution:
+        return _random_maps(rng, config, loss)
     hidden = [rng.choice((1, rng.randint(1, 40))) for _ in range(rng.randint(0, 3))]
     sizes = (rng.choice((1, rng.randint(1, 60))), *hidden, rng.randint(2, config.max_classes))
     functions = (*(rng.choice(list(Function)) for _ in hidden), Function.IDENTITY)
-    return Network.dense(sizes, functions, rng.choice((Loss.SOFTMAX, Loss.SOFTMAX, Loss.MSE)))
+    return Network.dense(sizes, functions, loss)
+
+
+def _random_maps(rng: random.Random, config: EngineConfig, loss: Loss) -> Network:
+    """One to three layers over maps, with or without a hidden layer behind."""
+    shape: Shape = (rng.randint(1, 4), rng.randint(1, 10), rng.randint(1, 10))
+    first = shape
+    layers: list[Layer] = []
+    for _ in range(rng.randint(1, 3)):
+        kinds = rng.choice(((_random_convolution,), (_random_convolution, _random_pool), (_random_pool,)))
+        for kind in kinds:
+            layers.append(kind(rng, shape))
+            shape = layers[-1].output_shape(shape)
+    layers.append(Flatten())
+    if rng.random() < 0.5:
+        layers.append(Dense(rng.randint(1, 12), rng.choice(list(Function))))
+    layers.append(Dense(rng.randint(2, config.max_classes)))
+    return Network(first, tuple(layers), loss)
+
+
+def _random_convolution(rng: random.Random, shape: Shape) -> Layer:
+    padding = (rng.randint(0, 3), rng.randint(0, 3))
+    _, height, width = shape
+    kernel = rng.randint(1, min(5, height + 2 * padding[0])), rng.randint(1, min(5, width + 2 * padding[1]))
+    stride = rng.choice(((1, 1), (rng.randint(1, 4), rng.randint(1, 4))))
+    return Convolution(rng.randint(1, 9), kernel, stride, padding, rng.choice(list(Function)))
+
+
+def _random_pool(rng: random.Random, shape: Shape) -> Layer:
+    """Half of them tile the maps; others overlap, leave gaps, have a padding or reach beyond."""
+    _, height, width = shape
+    if rng.random() < 0.5:
+        tile = min(2, height), min(2, width)
+        return MaxPool(tile, tile)
+    kernel = rng.randint(1, min(4, height)), rng.randint(1, min(4, width))
+    padding = rng.randint(0, kernel[0] // 2), rng.randint(0, kernel[1] // 2)
+    stride = (rng.randint(1, 4), rng.randint(1, 4))
+    if rng.random() < 0.5:
+        return MaxPool(kernel, stride, padding, rng.random() < 0.5)
+    return MeanPool(kernel, stride, padding, rng.random() < 0.5, rng.choice(list(Function)))
 
 
 def _words(values: np.random.Generator, shape: tuple[int, ...], scale: float) -> NDArray[np.int16]:

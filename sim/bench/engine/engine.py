@@ -20,10 +20,12 @@ Words = NDArray[np.uint16]
 class BusDriver:
     """Plays the packet endpoint: words and commands with gaps."""
 
-    def __init__(self, dut: object, rng: random.Random, gap: float) -> None:
+    def __init__(self, dut: object, rng: random.Random, config: EngineConfig, gap: float) -> None:
         self.dut = dut
         self.rng = rng
         self.gap = gap
+        # Behind space and address.
+        self.data_bit = 3 + config.encoding.address_bits
 
     async def reset(self) -> None:
         dut = self.dut
@@ -40,7 +42,7 @@ class BusDriver:
         for offset, word in enumerate(words.tolist()):
             while self.rng.random() < self.gap:
                 await RisingEdge(dut.clk)
-            dut.bus__write__payload.value = int(space) | (address + offset) << 3 | word << 21
+            dut.bus__write__payload.value = int(space) | (address + offset) << 3 | word << self.data_bit
             dut.bus__write__valid.value = 1
             await self._accepted(dut.bus__write__ready)
             dut.bus__write__valid.value = 0
@@ -211,14 +213,14 @@ async def random_networks(dut: object) -> None:
     config = EngineConfig.from_toml(os.environ["DEEP3_CONFIG"])
     rng = random.Random(int(os.environ["DEEP3_SEED"]))
     twin = Engine(config)
-    driver = BusDriver(dut, rng, gap=0.0)
+    driver = BusDriver(dut, rng, config, gap=0.0)
     await driver.reset()
     for index in range(int(os.environ["DEEP3_CASES"])):
         driver.gap = rng.choice((0.0, 0.3))
         case = random_case(rng, config)
         layout = case.lowered.layout
         loss = layout.network.loss.name
-        dut._log.info("case %d: %s, batch %d, loss %s", index, layout.network.sizes, layout.batch, loss)
+        dut._log.info("case %d: %s, batch %d, loss %s", index, layout.network.layers, layout.batch, loss)
         await play(case, driver, twin, rng)
 
 
@@ -227,7 +229,7 @@ async def garbage_never_wedges(dut: object) -> None:
     """Programs and parameters of random bits: an abort ends them within a bound, and the next run is exact."""
     config = EngineConfig.from_toml(os.environ["DEEP3_CONFIG"])
     rng = random.Random(int(os.environ["DEEP3_SEED"]) + 1)
-    driver = BusDriver(dut, rng, gap=0.0)
+    driver = BusDriver(dut, rng, config, gap=0.0)
     await driver.reset()
     for index in range(12):
         bits = 1 if index == 0 else 1 << 16

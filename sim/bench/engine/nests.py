@@ -24,7 +24,7 @@ async def random_nests(dut: object) -> None:
     rng = random.Random(int(os.environ["DEEP3_SEED"]))
     noise = np.random.default_rng(rng.getrandbits(64))
     twin = Engine(config)
-    driver = BusDriver(dut, rng, gap=0.0)
+    driver = BusDriver(dut, rng, config, gap=0.0)
     scoreboard = Scoreboard(driver, twin)
     await driver.reset()
     for index in range(int(os.environ["DEEP3_CASES"])):
