@@ -15,7 +15,7 @@ from deep3.hdl.contract.program import Function
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["onnx_model", "write_onnx"]
+__all__ = ["Step", "onnx_model", "write_onnx"]
 
 OPSET = 17
 """Old enough for every runtime in use: Dropout takes its probability as an input since 12, Pad its sizes since 11."""
@@ -25,35 +25,50 @@ IR_VERSION = 8
 FUNCTIONS = {Function.TANH: "Tanh", Function.RELU: "Relu", Function.SIGMOID: "Sigmoid"}
 
 
-def write_onnx(path: Path, network: Network, weights: Sequence[NDArray[np.floating]]) -> None:
+Step = tuple[str, NDArray[np.float32]]
+"""In front of a network: the name of an operator of ONNX and its second input."""
+
+
+def write_onnx(
+    path: Path, network: Network, weights: Sequence[NDArray[np.floating]], steps: Sequence[Step] = ()
+) -> None:
     """Write a file that takes ``samples``, ``batch x input_shape``, and gives ``outputs`` as they are before softmax.
 
     Parameters
     ----------
     weights
         A matrix for each layer that has weights; written in float32.
+    steps
+        What is done to samples before the first layer; where there is one, samples are vectors as it takes them.
 
     Raises
     ------
     OutputError
         When the file cannot be written.
     """
-    write_bytes(str(path), onnx_model(network, weights).SerializeToString())
+    write_bytes(str(path), onnx_model(network, weights, steps).SerializeToString())
 
 
-def onnx_model(network: Network, weights: Sequence[NDArray[np.floating]]) -> "onnx.ModelProto":
+def onnx_model(
+    network: Network, weights: Sequence[NDArray[np.floating]], steps: Sequence[Step] = ()
+) -> "onnx.ModelProto":
     """The model that `write_onnx` writes."""
     import onnx
     from onnx import helper
 
     graph = _Graph()
+    for number, (kind, values) in enumerate(steps):
+        graph.add(kind, f"step_{number}", [(f"step_{number}_values", values)])
+    if steps and len(network.input_shape) > 1:
+        graph.add("Reshape", "maps", [("maps_shape", np.array([-1, *network.input_shape]))])
     matrices = dict(zip(network.trained, weights, strict=True))
     for number, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=False)):
         graph.add_layer(f"layer_{number}", layer, shape, matrices.get(number))
     graph.add("Identity", "outputs", [])
+    taken = steps[0][1].shape[:1] if steps else network.input_shape
     inputs, outputs = (
         helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", *sizes])
-        for name, sizes in (("samples", network.input_shape), ("outputs", (network.classes,)))
+        for name, sizes in (("samples", taken), ("outputs", (network.classes,)))
     )
     made = helper.make_graph(graph.nodes, "network", [inputs], [outputs], graph.arrays)
     opsets = [helper.make_opsetid("", OPSET)]

@@ -8,11 +8,15 @@ from numpy.typing import NDArray
 
 from deep3.errors import Deep3Error
 
-__all__ = ["Array", "Graph", "ModelError", "Operator", "refuse"]
+__all__ = ["Array", "Graph", "ModelError", "Operator", "OtherSamples", "refuse"]
 
 
 class ModelError(Deep3Error, ValueError):
     """A model that cannot be read, or that holds what no layer computes; the message says where in the model."""
+
+
+class OtherSamples(ModelError):
+    """A model that takes samples of another shape than it was given."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deep3.compiler.network.layers import Shape
 
-from .graph import Array, Graph, ModelError
+from .graph import Array, Graph, ModelError, OtherSamples
 from .onnx_operators import translate
 from .quantisers import without_quantisers
 
@@ -22,7 +22,7 @@ SAMPLES = 3
 """Of the batch where the file leaves it open: more than one, so that an operator over the samples is seen as such."""
 
 
-def read_onnx(path: Path, input_shape: Shape | None = None) -> Graph:
+def read_onnx(path: Path, input_shape: Shape) -> Graph:
     """The operators of a model in an ONNX file.
 
     Parameters
@@ -30,12 +30,12 @@ def read_onnx(path: Path, input_shape: Shape | None = None) -> Graph:
     path
         Of the file.
     input_shape
-        Of one sample, where the file leaves it open.
+        Of one sample: what the file leaves open, and to be what it says.
 
     Raises
     ------
     ModelError
-        For a file that cannot be read or is damaged, and a model whose shapes are left open.
+        For a file that cannot be read or is damaged, and a model of samples of another shape.
     """
     model = without_quantisers(_load(path))
     graph = model.graph
@@ -45,7 +45,7 @@ def read_onnx(path: Path, input_shape: Shape | None = None) -> Graph:
         raise ModelError(
             f"{path}: it must have one input and one output, not {len(inputs)} and {len(graph.output)}"
         )
-    shape = _fix_shape(path, inputs[0], input_shape)
+    _fix_shape(path, inputs[0], input_shape)
     shapes = _shapes(path, model)
     for node in graph.node:
         if node.op_type == "Constant":
@@ -58,7 +58,7 @@ def read_onnx(path: Path, input_shape: Shape | None = None) -> Graph:
         if node.op_type != "Constant" and node.output[0] not in constants
         for operator in translate(node, number, constants, shapes)
     ]
-    return Graph(str(path), inputs[0].name, shape, graph.output[0].name, tuple(operators))
+    return Graph(str(path), inputs[0].name, input_shape, graph.output[0].name, tuple(operators))
 
 
 def _load(path: Path) -> "onnx.ModelProto":
@@ -79,27 +79,19 @@ def _load(path: Path) -> "onnx.ModelProto":
     return model
 
 
-def _fix_shape(path: Path, value: "onnx.ValueInfoProto", given: Shape | None) -> Shape:
-    """Of one sample; what the file leaves open in the input is filled in."""
+def _fix_shape(path: Path, value: "onnx.ValueInfoProto", given: Shape) -> None:
+    """Fill in what the file leaves open in the shape of the input."""
     samples, *sizes = value.type.tensor_type.shape.dim or [None]
     told = [str(size.dim_value) if size.dim_value > 0 else size.dim_param or "?" for size in sizes]
-    if given is not None:
-        fits = len(given) == len(sizes) and all(
-            size.dim_value in (0, wanted) for size, wanted in zip(sizes, given, strict=True)
-        )
-        if not fits:
-            raise ModelError(f"{path}: its samples have the shape ({', '.join(told)}), not {given!r}")
-        for size, wanted in zip(sizes, given, strict=True):
-            size.dim_value = wanted
-    shape = tuple(size.dim_value for size in sizes)
-    if samples is None or min(shape, default=0) < 1:
-        raise ModelError(
-            f"{path}: the shape of the samples of its input {value.name!r} is left open: ({', '.join(told)}); "
-            "give it as --input-shape"
-        )
+    fits = len(given) == len(sizes) and all(
+        size.dim_value in (0, wanted) for size, wanted in zip(sizes, given, strict=True)
+    )
+    if samples is None or not fits:
+        raise OtherSamples(f"{path}: it takes samples of the shape ({', '.join(told)}), not {given!r}")
+    for size, wanted in zip(sizes, given, strict=True):
+        size.dim_value = wanted
     if samples.dim_value < 1:
         samples.dim_value = SAMPLES
-    return shape
 
 
 def _shapes(path: Path, model: "onnx.ModelProto") -> Mapping[str, Shape]:

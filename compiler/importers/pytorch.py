@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from deep3.compiler.network.layers import Shape
 
-from .graph import Array, Graph, ModelError
+from .graph import Array, Graph, ModelError, OtherSamples
 from .pytorch_operators import translate
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ def _exported(module: "nn.Module", name: str, input_shape: Shape) -> "ExportedPr
         with torch.no_grad():
             module(samples)
     except Exception as error:  # The user's own code runs here.
-        raise ModelError(f"{name}: it does not take samples of the shape {input_shape!r}: {_line(error)}") from None
+        raise OtherSamples(
+            f"{name}: it does not take samples of the shape {input_shape!r}: {_line(error)}"
+        ) from None
     try:
         return torch.export.export(module, (samples,))
     except Exception as error:

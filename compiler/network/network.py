@@ -121,6 +121,12 @@ class Network:
         return (*self.input_shape, *(layer.units for layer in self._dense_layers("sizes")))
 
     @property
+    def widths(self) -> tuple[int, ...]:
+        """Values of a sample in front of the first layer, and behind each that has weights: `sizes` of any network."""
+        behind = tuple(math.prod(self.shapes[number + 1]) for number in self.trained)
+        return (self.inputs, *behind)
+
+    @property
     def functions(self) -> tuple[Function, ...]:
         """Activation function of each layer, where all are fully connected.
 

@@ -4,12 +4,26 @@ import argparse
 from pathlib import Path
 
 from .command import Command, Report
+from .hidden_sizes import input_shape
 
 __all__ = ["COMMAND"]
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run_folder", metavar="RUN", help="run folder, or the checkpoint in one")
+    parser.add_argument(
+        "run_folder", metavar="RUN", nargs="?", help="run folder, or the checkpoint in one; none with --model"
+    )
+    parser.add_argument(
+        "--model",
+        metavar="WHERE",
+        help="a model of your own in place of a run, FILE.onnx or FILE.py:NAME as of deep3 train (default none)",
+    )
+    parser.add_argument(
+        "--input-shape",
+        type=input_shape,
+        metavar="C,H,W",
+        help="of a sample of --model: channels, height and width, or features (default: as the data have it)",
+    )
     parser.add_argument(
         "--data",
         metavar="DATA",
@@ -37,7 +51,15 @@ def _run(arguments: argparse.Namespace) -> Report:
     from deep3.host.training.predict import predict
 
     output = None if arguments.output is None else Path(arguments.output)
-    report = predict(arguments.run_folder, arguments.data, output, arguments.rows, arguments.labels)
+    report = predict(
+        arguments.run_folder,
+        arguments.data,
+        output,
+        arguments.rows,
+        arguments.labels,
+        arguments.model,
+        arguments.input_shape,
+    )
     if not arguments.confusion:
         report["confusion"] = None
     elif report["confusion"] is None:

@@ -10,12 +10,14 @@ from deep3.host.training.settings import ACTIVATIONS, LOSSES, SettingsError, Tra
 from deep3.host.workers.threads import wait_without_spinning
 
 from .command import Command, Report
-from .hidden_sizes import hidden_sizes
+from .hidden_sizes import hidden_sizes, input_shape
 
 __all__ = ["COMMAND"]
 
-OF_THE_NETWORK = ("hidden", "activation", "loss", "ratio", "projection", "embedding")
+OF_THE_NETWORK = ("hidden", "model", "input_shape", "activation", "loss", "ratio", "projection", "embedding")
 """What comes with a checkpoint."""
+OF_A_MODEL = ("hidden", "activation", "projection", "embedding")
+"""What comes with a model, or does not go with it."""
 
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(TrainSettings)}
 
@@ -38,6 +40,19 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--hidden", type=hidden_sizes, metavar="N,N", help="neurons of each hidden layer, or none (default 64,32)"
+    )
+    parser.add_argument(
+        "--model",
+        metavar="WHERE",
+        help="a network of your own, with its weights, in place of --hidden: FILE.onnx, or FILE.py:NAME, which is an "
+        "nn.Module of PyTorch, its class or a function that makes one; the file is executed (docs/models.md; "
+        "default none)",
+    )
+    parser.add_argument(
+        "--input-shape",
+        type=input_shape,
+        metavar="C,H,W",
+        help="of a sample of --model: channels, height and width, or features (default: as the data have it)",
     )
     parser.add_argument(
         "--worker",
@@ -122,11 +137,16 @@ def _run(arguments: argparse.Namespace) -> Report:
 
 
 def _check_together(given: dict[str, Any], resumed: bool) -> None:
-    """What a run folder or a checkpoint brings is not given again."""
-    source, taken = ("--resume", [name for name in given if name not in ("data", "take_over")]) if resumed else (
-        "--from", [name for name in OF_THE_NETWORK if name in given]
-    )  # fmt: skip
-    if taken and (resumed or "start" in given):
+    """What a run folder, a checkpoint or a model brings is not given again."""
+    if resumed:
+        source, brought = "--resume", tuple(name for name in given if name not in ("data", "take_over"))
+    elif "start" in given:
+        source, brought = "--from", OF_THE_NETWORK
+    elif "model" in given:
+        source, brought = "--model", OF_A_MODEL
+    else:
+        return
+    if taken := [name for name in brought if name in given]:
         names = ", ".join({"workers": "--worker", "start": "--from"}.get(name, f"--{name}") for name in taken)
         raise SettingsError(f"{source} brings what {names.replace('_', '-')} would say; leave that out")
 

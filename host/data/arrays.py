@@ -155,7 +155,7 @@ def _four(path: Path, arrays: Mapping[str, NDArray[np.generic]], names: tuple[st
         if name not in arrays:
             raise DataError(f"{path}: {name} is missing beside {names[0]}")
     train, test = (numbers(f"{path}: {name}", arrays[name]) for name in names[::2])
-    if train.ndim != 2 or test.ndim != 2 or train.shape[1] != test.shape[1]:
+    if not 2 <= train.ndim <= 4 or train.shape[1:] != test.shape[1:]:
         raise DataError(
             f"{path}: {names[0]} and {names[2]} must be samples x features, not {train.shape} and {test.shape}"
         )

@@ -53,6 +53,8 @@ class Dataset:
         One for each neuron of the output layer.
     origin
         Where it came from.
+    sample_shape
+        ``channels x height x width`` of samples that are maps; () of vectors.
 
     Raises
     ------
@@ -68,6 +70,7 @@ class Dataset:
     y_test: NDArray[np.int64]
     class_names: tuple[str, ...]
     origin: Origin = Origin()
+    sample_shape: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.classes < 2:
@@ -104,8 +107,8 @@ def check_features(what: str, x: NDArray[np.float32]) -> None:
         Naming ``what``, the value and its place.
     """
     if x.ndim != 2:
-        remedy = "; flatten them with X.reshape(len(X), -1)" if x.ndim > 2 else ""
-        raise DataError(f"{what} must have the shape samples x features, not {x.shape}{remedy}")
+        maps = ", or samples x channels x height x width" if x.ndim > 2 else ""
+        raise DataError(f"{what} must have the shape samples x features{maps}, not {x.shape}")
     if x.size == 0:
         raise DataError(f"{what} must not be empty, but have the shape {x.shape}")
     finite = np.isfinite(x)

@@ -1,6 +1,8 @@
 """Where data sets come from: the one inside scikit-learn, published archives, and users' own files."""
 
+import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,8 @@ FOLDER_VARIABLE = "DEEP3_DATA"
 
 ARCHIVES = {"isolet": isolet_from_archive, "mnist": mnist_from_archive}
 NAMES = ("digits", *ARCHIVES)
+MAPS = {"mnist": (1, 28, 28)}
+"""Channels, height and width of samples."""
 SUFFIXES = (".npz", ".npy", ".csv", ".tsv")
 
 
@@ -73,16 +77,22 @@ def load_table(source: str, labels: str | None = None, features: int | None = No
     if source == "digits":
         return _digits()
     if folder and (path := Path(folder) / f"{source}.npz").is_file():
-        return read_npz_table(path)
+        return _shaped(source, read_npz_table(path))
     if source not in ARCHIVES:
         raise UnknownDataset(
             f"data set must be one of {', '.join(NAMES)}, a path that ends in {', '.join(SUFFIXES)}, "
             f"or the name of a file in ${FOLDER_VARIABLE}, not {source!r}"
         )
     try:
-        return ARCHIVES[source]()
+        return _shaped(source, ARCHIVES[source]())
     except DataError as error:
         raise DataError(f"{error}; or put {source}.npz into a folder named by ${FOLDER_VARIABLE}") from None
+
+
+def _shaped(source: str, table: Table) -> Table:
+    """A published set is kept as rows; some are known to be maps."""
+    shape = MAPS.get(source, ())
+    return replace(table, sample_shape=shape) if math.prod(shape) == table.x.shape[1] else table
 
 
 def is_path(source: str) -> bool:
@@ -103,4 +113,4 @@ def _digits() -> Table:
     from sklearn.datasets import load_digits  # type: ignore[import-untyped]
 
     bunch = load_digits()
-    return Table("digits", bunch.data.astype(np.float32), Labels(tuple("0123456789"), bunch.target.astype(np.int64)))
+    return Table("digits", bunch.images.astype(np.float32), Labels(tuple("0123456789"), bunch.target.astype(np.int64)))

@@ -28,13 +28,16 @@ class Table:
     name
         What messages call it: a path, or a name.
     x
-        ``samples x features``, float32, finite.
+        ``samples x features``, float32, finite; maps, ``samples x channels x height x width`` or without the channels,
+        are flattened.
     labels
         One a sample; None where there are none.
     split
         Rows for training and rows for the test, where the file says them.
     digest
         SHA-256 of the file, hexadecimal; empty where there is none.
+    sample_shape
+        ``channels x height x width`` of samples that are maps; () of vectors. Told by maps in ``x``.
 
     Raises
     ------
@@ -47,12 +50,22 @@ class Table:
     labels: Labels | None
     split: tuple[Rows, Rows] | None = None
     digest: str = ""
+    sample_shape: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.x.ndim in (3, 4) and self.x.size:
+            shape = self.x.shape[1:]
+            object.__setattr__(self, "sample_shape", shape if len(shape) == 3 else (1, *shape))
+            object.__setattr__(self, "x", self.x.reshape(len(self.x), -1))
         check_features(f"{self.name}: X", self.x)
         if self.labels is not None and len(self.labels.indices) != len(self.x):
             count = len(self.labels.indices)
             raise DataError(f"{self.name}: labels must be {len(self.x)} like the samples, not {count}")
+
+    @property
+    def features(self) -> int:
+        """Values of one sample."""
+        return int(self.x.shape[1])
 
     def rows(self, part: Part, seed: int = 0) -> Rows:
         """Row numbers of a part: as the file says, else drawn by `stratified` with ``seed``.
@@ -89,6 +102,7 @@ class Table:
             labels.indices[test],
             labels.names,
             origin,
+            self.sample_shape,
         )
 
     def _labels(self) -> Labels:

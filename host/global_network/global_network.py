@@ -2,25 +2,27 @@
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deep3.compiler.network import reference
-from deep3.compiler.network.network import Network, training_multiply_adds
+from deep3.compiler.network.layers import Convolution
+from deep3.compiler.network.network import Network
 from deep3.errors import Deep3Error
 
 __all__ = [
-    "Evaluation", "GlobalNetwork", "NetworkError", "Sample", "Weights", "draw_sample", "learning_rate", "local_sizes",
-    "multiply_adds",
+    "Evaluation", "GlobalNetwork", "NetworkError", "Sample", "Weights", "draw_sample", "learning_rate", "local_network",
+    "local_sizes",
 ]  # fmt: skip
 
 Weights = list[NDArray[np.float64]]
-"""One matrix a layer, ``outputs x (inputs + 1)``; the last column holds the biases, as in the engine's memory."""
+"""One matrix for each layer that has weights, ``outputs x (inputs + 1)``; the last column holds the biases, as in the
+engine's memory (`compiler.network.network.Network.weight_shapes`)."""
 
 Sample = tuple[NDArray[np.int64], ...]
-"""For the input and every layer, the indices of the sampled neurons, ascending."""
+"""For the input and every layer, the indices of the sampled neurons, ascending; empty for all of a network whose layers
+are not all fully connected."""
 
 RATE_DECAY = 10.0
 """The learning rate of the last iterations is this many times smaller, to the nearest power of two: eight times."""
@@ -47,11 +49,28 @@ def local_sizes(sizes: tuple[int, ...], ratio: float) -> tuple[int, ...]:
     return (sizes[0], *hidden, sizes[-1])
 
 
-def draw_sample(sizes: tuple[int, ...], ratio: float, rng: np.random.Generator) -> Sample:
+def local_network(network: Network, ratio: float) -> Network:
+    """What every worker trains; of layers that are not all fully connected the whole network.
+
+    Raises
+    ------
+    NetworkError
+        For a ratio that the network cannot have.
+    """
+    if network.is_dense:
+        return Network.dense(local_sizes(network.sizes, ratio), network.functions, network.loss)
+    if ratio != 1:
+        raise NetworkError(f"ratio must be 1 for a network that is not all fully connected, not {ratio!r}")
+    return network
+
+
+def draw_sample(network: Network, ratio: float, rng: np.random.Generator) -> Sample:
     """Which neurons a local network takes: hidden ones drawn without replacement."""
+    if not network.is_dense:
+        return ()
     return tuple(
         np.sort(rng.choice(size, taken, replace=False)).astype(np.int64)
-        for size, taken in zip(sizes, local_sizes(sizes, ratio), strict=True)
+        for size, taken in zip(network.sizes, local_sizes(network.sizes, ratio), strict=True)
     )
 
 
@@ -63,18 +82,13 @@ def learning_rate(base: float, ratio: float, progress: float) -> float:
     return math.ldexp(base / ratio, -round(progress * math.log2(RATE_DECAY)))
 
 
-def multiply_adds(sizes: tuple[int, ...], batch: int) -> int:
-    """Of a training batch; see `compiler.network.network.Network.training_multiply_adds`."""
-    return batch * training_multiply_adds(sizes)
-
-
 class GlobalNetwork:
     """The network that the coordinator holds in float64.
 
     Parameters
     ----------
     topology
-        Sizes, activation functions and loss.
+        Layers and loss.
     ratio
         Share of the hidden neurons in a local network. Local networks see their hidden layers through fewer inputs, so
         evaluation scales the weights that leave a hidden layer by the share that was sampled.
@@ -86,32 +100,43 @@ class GlobalNetwork:
         self.topology = topology
         self.ratio = ratio
         self.weights = weights
-        taken = local_sizes(topology.sizes, ratio)
-        self._input_shares = [part / whole for part, whole in zip(taken, topology.sizes, strict=True)][:-1]
+        local = local_network(topology, ratio)
+        self._input_shares = [part / whole for part, whole in zip(local.widths, topology.widths, strict=True)][:-1]
 
     @classmethod
     def initialise(cls, topology: Network, ratio: float, seed: int) -> "GlobalNetwork":
         """Glorot's uniform weights for the local network's sizes, biases zero; every value is within Q3.12."""
         rng = np.random.default_rng(seed)
-        taken = local_sizes(topology.sizes, ratio)
+        local = local_network(topology, ratio)
         weights: Weights = []
-        for layer, (inputs, outputs) in enumerate(pairwise(topology.sizes)):
-            limit = np.sqrt(6 / (taken[layer] + taken[layer + 1]))
-            matrix = np.zeros((outputs, inputs + 1))
-            matrix[:, :-1] = rng.uniform(-limit, limit, (outputs, inputs))
+        for number, shape, (outputs, inputs) in zip(
+            topology.trained, topology.weight_shapes, local.weight_shapes, strict=True
+        ):
+            # An input of a convolution is met at each position of the kernel, in each map.
+            layer = topology.layers[number]
+            met = math.prod(layer.kernel) if isinstance(layer, Convolution) else 1
+            limit = np.sqrt(6 / (inputs - 1 + met * outputs))
+            matrix = np.zeros(shape)
+            matrix[:, :-1] = rng.uniform(-limit, limit, (shape[0], shape[1] - 1))
             weights.append(matrix)
         return cls(topology, ratio, weights)
 
     def local_topology(self) -> Network:
         """The network that every worker trains."""
-        return Network.dense(local_sizes(self.topology.sizes, self.ratio), self.topology.functions, self.topology.loss)
+        return local_network(self.topology, self.ratio)
 
     def local_weights(self, sample: Sample) -> Weights:
         """A copy of the weights between the sampled neurons, biases included."""
+        if not sample:
+            return [matrix.copy() for matrix in self.weights]
         return [self.weights[layer][index] for layer, index in enumerate(_blocks(self.topology.sizes, sample))]
 
     def add(self, sample: Sample, difference: Weights) -> None:
         """Add a local network's change of weights where its neurons were sampled (Deep3, Equation 1)."""
+        if not sample:
+            for matrix, change in zip(self.weights, difference, strict=True):
+                matrix += change
+            return
         for layer, index in enumerate(_blocks(self.topology.sizes, sample)):
             self.weights[layer][index] += difference[layer]
 
@@ -119,13 +144,16 @@ class GlobalNetwork:
         """An independent copy."""
         return GlobalNetwork(self.topology, self.ratio, [matrix.copy() for matrix in self.weights])
 
+    def evaluated_weights(self) -> Weights:
+        """A copy of the weights as the whole network computes with them, scaled by the shares that were sampled."""
+        found = self.copy().weights
+        for matrix, share in zip(found, self._input_shares, strict=True):
+            matrix[:, :-1] *= share
+        return found
+
     def outputs(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """``samples x inputs`` to ``samples x classes``: logits, before any softmax."""
-        scaled = []
-        for matrix, share in zip(self.weights, self._input_shares, strict=True):
-            narrow = matrix.copy()
-            narrow[:, :-1] *= share
-            scaled.append(narrow.astype(np.float32))
+        scaled = [matrix.astype(np.float32) for matrix in self.evaluated_weights()]
         return reference.outputs(self.topology, scaled, x).astype(np.float32, copy=False)
 
     def evaluate(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> Evaluation:

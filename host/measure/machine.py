@@ -164,7 +164,8 @@ def _forward(sizes: tuple[int, ...], batch: int, device: str, seed: int) -> Call
     parameters = [torch.tensor(matrix, dtype=torch.float32, device=device, requires_grad=True) for matrix in weights]
     x = torch.from_numpy(inputs[0]).to(device).to(torch.float32)
     backend = PytorchBackend(Network.uniform(sizes), device)
-    return lambda: backend._outputs(parameters, x)
+    drawn = torch.Generator(device)
+    return lambda: backend._outputs(parameters, x, drawn)
 
 
 def _memory_bytes(device: str) -> int:

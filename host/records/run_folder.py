@@ -32,7 +32,7 @@ class RunDescription:
     data_digest
         Of the training samples as the workers see them.
     sizes, local_sizes
-        Layers of the global network, and of a worker's.
+        Values of a sample at the input and behind each layer with weights, of the global network and of a worker's.
     workers
         Their names.
     clipped_inputs

@@ -5,18 +5,24 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.host.data import Dataset, load
 from deep3.host.global_network.global_network import GlobalNetwork
 from deep3.host.projection.dictionary import Projection
 from deep3.host.workers.assignment import Assignment, Worker, equal_assignments
-from deep3.host.workers.open import WorkerSpec, check_rate, engine_of, open_workers, parse_workers
+from deep3.host.workers.open import WorkerSpec, check_layers, check_rate, engine_of, open_workers, parse_workers
 
 from .checkpoint import Checkpoint, CheckpointError
 from .coordinator import Schedule
+from .import_model import check_classes, import_for
 from .prepare import Prepared, prepare
-from .settings import TrainSettings
+from .settings import LOSSES, TrainSettings
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["Run", "begin", "make_schedule", "open_run_workers"]
 
@@ -40,6 +46,8 @@ class Run:
         The global network; changed by the run.
     engine
         Of the workers that are engines.
+    model
+        The network of a model of the user's own before any training; None where there is no such model.
     """
 
     settings: TrainSettings
@@ -48,6 +56,7 @@ class Run:
     specs: list[WorkerSpec]
     network: GlobalNetwork
     engine: EngineConfig
+    model: GlobalNetwork | None = None
 
     @property
     def samples(self) -> float:
@@ -60,7 +69,12 @@ class Run:
         return Checkpoint(network, self.prepared.projection, dataset.class_names, dataset.origin, iteration)
 
 
-def begin(settings: TrainSettings, dataset: Dataset | None = None, projection: Projection | None = None) -> Run:
+def begin(
+    settings: TrainSettings,
+    dataset: Dataset | None = None,
+    projection: Projection | None = None,
+    model: "nn.Module | GlobalNetwork | None" = None,
+) -> Run:
     """Check everything that can be checked before a worker is opened, and prepare the data.
 
     Parameters
@@ -71,6 +85,8 @@ def begin(settings: TrainSettings, dataset: Dataset | None = None, projection: P
         The data, where they are not to be loaded by the name in the settings.
     projection
         Where it is not to be fitted.
+    model
+        The model, where it is not to be loaded by the name in the settings; or the network that it became.
 
     Raises
     ------
@@ -80,18 +96,37 @@ def begin(settings: TrainSettings, dataset: Dataset | None = None, projection: P
     specs = parse_workers(list(settings.workers))
     given = None if settings.config is None else EngineConfig.load(settings.config)
     dataset = dataset or load(settings.data, labels=settings.labels)
-    start = None
+    network = model if isinstance(model, GlobalNetwork) else None
     if settings.start is not None:
         start = Checkpoint.load(Path(settings.start))
         _check_start(settings.start, start, dataset)
-        settings = settings.like(start.network.topology, start.network.ratio)
-        projection = start.projection
+        network, projection = start.network, start.projection
+        settings = settings.like(network.topology, network.ratio)
+    elif network is None and settings.model is not None:
+        imported = import_for(
+            dataset,
+            settings.model if model is None or isinstance(model, GlobalNetwork) else model,
+            settings.input_shape,
+            LOSSES[settings.loss],
+            settings.seed,
+        )
+        check_classes(settings.model, imported.network.classes, dataset.name, dataset.classes)
+        network = GlobalNetwork(imported.network, settings.ratio, imported.weights)
+    first = network.copy() if network and settings.model is not None else None
     check_rate(specs, settings.rate, settings.ratio, settings.batch)
-    prepared = prepare(dataset, settings, projection)
-    topology = settings.topology(prepared.projection.outputs, dataset.classes)
-    network = start.network if start else GlobalNetwork.initialise(topology, settings.ratio, settings.seed)
+    channels = _channels(network.topology) if first and network else 0
+    prepared = prepare(dataset, settings, projection, channels)
+    if network is None:
+        topology = settings.topology(prepared.projection.outputs, dataset.classes)
+        network = GlobalNetwork.initialise(topology, settings.ratio, settings.seed)
+    check_layers(specs, network.topology)
     engine = engine_of(specs, given, network.local_topology(), settings.batch)
-    return Run(settings, dataset, prepared, specs, network, engine)
+    return Run(settings, dataset, prepared, specs, network, engine, first)
+
+
+def _channels(network: Network) -> int:
+    """Parts of a sample that are scaled by themselves."""
+    return network.input_shape[0] if len(network.input_shape) == 3 else 1
 
 
 def _check_start(path: str, start: Checkpoint, dataset: Dataset) -> None:

@@ -1,18 +1,17 @@
 """Checkpoints: a trained network with everything that prediction needs, in one ``.npz`` file."""
 
+import json
 import os
 import tempfile
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deep3.compiler.network.network import Network
+from deep3.compiler.network.document import network_from_dict, network_to_dict
 from deep3.errors import Deep3Error
 from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12
-from deep3.hdl.contract.program import Function, Loss
 from deep3.host.data import Origin
 from deep3.host.data.arrays import read_npz
 from deep3.host.global_network.global_network import GlobalNetwork
@@ -20,7 +19,7 @@ from deep3.host.projection.dictionary import Projection
 
 __all__ = ["Checkpoint", "CheckpointError"]
 
-VERSION = 2
+VERSION = 3
 MOST_EXPONENT = 1000
 """Of a scale: beyond, no single-precision number is left."""
 
@@ -67,9 +66,7 @@ class Checkpoint:
         topology, projection = self.network.topology, self.projection
         arrays: dict[str, NDArray[np.generic]] = {
             "version": np.array(VERSION),
-            "sizes": np.array(topology.sizes),
-            "functions": np.array(topology.functions),
-            "loss": np.array(topology.loss),
+            "network": np.array(json.dumps(network_to_dict(topology))),
             "ratio": np.array(self.network.ratio),
             "class_names": np.array(self.class_names),
             "data": np.array([self.origin.source, self.origin.labels, self.origin.digest]),
@@ -114,20 +111,20 @@ class Checkpoint:
 
     @classmethod
     def _from_arrays(cls, arrays: "dict[str, NDArray[np.generic]]") -> "Checkpoint":
-        functions = tuple(Function(int(value)) for value in _numbers(arrays, "functions"))
-        sizes = tuple(int(size) for size in _numbers(arrays, "sizes"))
-        topology = Network.dense(sizes, functions, Loss(int(_numbers(arrays, "loss"))))
+        if "network" not in arrays:
+            raise CheckpointError("network is missing")
+        topology = network_from_dict(json.loads(str(arrays["network"])))
         weights = [
-            _numbers(arrays, f"weights_{layer}", (outputs, inputs + 1)).astype(np.float64)
-            for layer, (inputs, outputs) in enumerate(pairwise(sizes))
+            _numbers(arrays, f"weights_{layer}", shape).astype(np.float64)
+            for layer, shape in enumerate(topology.weight_shapes)
         ]
         class_names = tuple(map(str, arrays["class_names"].tolist()))
-        if len(class_names) != sizes[-1]:
-            raise CheckpointError(f"class_names must be {sizes[-1]} like the outputs, not {len(class_names)}")
+        if len(class_names) != topology.classes:
+            raise CheckpointError(f"class_names must be {topology.classes} like the outputs, not {len(class_names)}")
         network = GlobalNetwork(topology, float(_numbers(arrays, "ratio")), weights)
         source, labels, digest = map(str, arrays["data"].tolist())
-        origin = Origin(source, labels, digest)
-        return cls(network, _projection(arrays, sizes[0]), class_names, origin, int(_numbers(arrays, "iteration")))
+        projection, iteration = _projection(arrays, topology.inputs), int(_numbers(arrays, "iteration"))
+        return cls(network, projection, class_names, Origin(source, labels, digest), iteration)
 
 
 def _projection(arrays: "dict[str, NDArray[np.generic]]", outputs: int) -> Projection:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from deep3.errors import Deep3Error
-from deep3.host.global_network.global_network import draw_sample, learning_rate
+from deep3.host.global_network.global_network import learning_rate
 from deep3.host.records.events import Evaluated, Event, Finished, Started, Stopped, Updated, WorkerLost
 from deep3.host.workers.assignment import Assignment, Worker
 from deep3.host.workers.tasks import Failure, Task, Update
@@ -196,7 +196,7 @@ class Coordinator:
         """What a worker does next: NetworkSubsampling and GetNextDataBatch."""
         state, assignment = self._state, self._workers[number].assignment
         worker = state.workers[number]
-        sample = draw_sample(assignment.network.sizes, assignment.ratio, worker.sampling)
+        sample = assignment.draw_sample(worker.sampling)
         rows = worker.stream.take(batches, assignment.batch)
         progress = min(1.0, state.iteration / self._schedule.iterations)
         rate = learning_rate(self._schedule.rate, assignment.ratio, progress)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from numpy.typing import ArrayLike
+from torch import nn
 
 from deep3.hdl.contract.config import EngineConfig
 from deep3.host.data import Dataset, Origin, load, read_memory
-from deep3.host.global_network.global_network import local_sizes
 
 from .memory import train_in_memory
 from .model import Model
@@ -22,6 +22,8 @@ __all__ = ["TrainResult", "make_settings", "train"]
 
 ARRAYS = "arrays"
 """Name of data in memory, in messages and run folders."""
+OF_A_MODEL = ("hidden", "activation")
+"""What a model brings."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def train(
     test: tuple[ArrayLike, ArrayLike] | None = None,
     runs: str | Path | None = None,
     config: EngineConfig | str | None = None,
+    model: nn.Module | str | Path | None = None,
     **options: Any,
 ) -> TrainResult:
     """Train one network with any mix of workers.
@@ -71,6 +74,9 @@ def train(
         Folder in which a run folder is made, with metrics, plot and checkpoint; None for none.
     config
         Engine of golden, virtual, board and serial workers, or the path of one as TOML.
+    model
+        A network of your own: a module of PyTorch, which stays as it is; or ``FILE.py:NAME``, or ``FILE.onnx``. None
+        for fully connected layers of the option hidden.
     **options
         Of `host.training.settings.TrainSettings`: hidden, workers, activation, loss, batch, n_push, ratio, epochs,
         rate, projection, error_threshold, validation_share, seed, deterministic and so on.
@@ -98,20 +104,22 @@ def train(
             path = Path(folder) / "engine.toml"
             path.write_text(config.to_toml(), encoding="utf-8")
             config = str(path)
+        if model is not None:
+            options["model"] = str(model) if isinstance(model, str | Path) else type(model).__name__
+        module = None if isinstance(model, str | Path) else model
         settings = make_settings(dataset.origin.source or ARRAYS, config=config, **options)
         if runs is not None:
             settings = dataclasses.replace(settings, runs=str(runs), labels=dataset.origin.labels or None)
-            return _from_folder(train_into_folder(settings, dataset))
-        done = train_in_memory(dataset, settings)
-    model = Model(done.checkpoint)
+            return _from_folder(train_into_folder(settings, dataset, module))
+        done = train_in_memory(dataset, settings, module)
+    trained = Model(done.checkpoint)
     outputs, _ = done.checkpoint.outputs(dataset.x_test)
     accuracy = float((outputs.argmax(axis=1) == dataset.y_test).mean())
-    sizes = model.network.sizes
     report = {
         "run": None,
         "data": dataset.name,
-        "sizes": list(sizes),
-        "local_sizes": list(local_sizes(sizes, done.checkpoint.network.ratio)),
+        "sizes": list(trained.network.widths),
+        "local_sizes": list(done.checkpoint.network.local_topology().widths),
         "clipped_inputs": done.clipped,
         "joint": {
             "test_accuracy": accuracy,
@@ -122,7 +130,7 @@ def train(
         },
         "lost": done.lost,
     }
-    return TrainResult(accuracy, report, model, None)
+    return TrainResult(accuracy, report, trained, None)
 
 
 def make_settings(data: str, **options: Any) -> TrainSettings:
@@ -137,6 +145,8 @@ def make_settings(data: str, **options: Any) -> TrainSettings:
     for name in options:
         if name not in names:
             raise SettingsError(f"there is no option {name!r}; there are {', '.join(sorted(names))}")
+    if options.get("model") is not None and (taken := [name for name in OF_A_MODEL if name in options]):
+        raise SettingsError(f"a model brings what {' and '.join(taken)} would say; leave that out")
     workers = options.get("workers")
     if isinstance(workers, str):
         options["workers"] = (workers,)
@@ -168,7 +178,9 @@ def _dataset(
     assert first.labels is not None
     assert second.labels is not None
     y_test = second.labels.among(first.labels.names, "labels of the test")
-    return Dataset(ARRAYS, first.x, first.labels.indices, second.x, y_test, first.labels.names)
+    return Dataset(
+        ARRAYS, first.x, first.labels.indices, second.x, y_test, first.labels.names, sample_shape=first.sample_shape
+    )
 
 
 def _from_folder(report: dict[str, Any]) -> TrainResult:

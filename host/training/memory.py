@@ -3,6 +3,7 @@
 import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from deep3.host.data import Dataset
 from deep3.host.records.events import Event, WorkerLost
@@ -13,6 +14,9 @@ from .checkpoint import Checkpoint
 from .coordinator import Coordinator
 from .settings import TrainSettings
 from .state import RunState
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["InMemory", "train_in_memory"]
 
@@ -42,8 +46,10 @@ class InMemory:
     lost: dict[str, str]
 
 
-def train_in_memory(dataset: Dataset, settings: TrainSettings) -> InMemory:
+def train_in_memory(dataset: Dataset, settings: TrainSettings, module: "nn.Module | None" = None) -> InMemory:
     """Train on the training samples of a data set; the test samples, of which there may be none, are not looked at.
+
+    ``module`` is the model where it is not to be loaded by the name in the settings.
 
     A worker that is lost is warned of (RuntimeWarning); the others go on. ``settings.data``, ``labels``, ``reference``
     and ``runs`` have no effect.
@@ -53,7 +59,7 @@ def train_in_memory(dataset: Dataset, settings: TrainSettings) -> InMemory:
     Deep3Error, OSError
         For anything that the user must put right.
     """
-    run = begin(settings, dataset)
+    run = begin(settings, dataset, model=module)
     best = _Best(run)
     data = replace(run.prepared.training, test_inputs=None, test_labels=None)
     with ExitStack() as stack:

@@ -1,16 +1,28 @@
 """A trained network in the hands of a Python program."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from deep3.compiler.exporters.onnx_file import Step, write_onnx
+from deep3.compiler.exporters.state_dict import state_dict
+from deep3.compiler.importers.graph import ModelError
+from deep3.compiler.importers.model import import_model
 from deep3.compiler.network.network import Network
+from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12
 from deep3.hdl.contract.program import Loss
 from deep3.host.data import read_memory
+from deep3.host.projection.dictionary import Projection
+from deep3.host.projection.scaling import is_plain
 
 from .checkpoint import Checkpoint, CheckpointError
 from .predict import load_run
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 __all__ = ["Model", "load"]
 
@@ -107,6 +119,48 @@ class Model:
         outputs, _ = self.checkpoint.outputs(table.x)
         return float((outputs.argmax(axis=1) == table.labels.among(self.class_names, "y")).mean())
 
+    def inputs(self, x: ArrayLike) -> NDArray[np.float32]:
+        """What the network takes of raw samples: projected, scaled, rounded to Q3.12; ``samples x input_shape``.
+
+        Parameters and errors as `outputs`.
+        """
+        words, _ = saturate_q3_12(self.checkpoint.projection.transform(read_memory("samples", x, None).x))
+        return from_q3_12(words).astype(np.float32).reshape(len(words), *self.network.input_shape)
+
+    def state_dict(self, module: "nn.Module", input_shape: tuple[int, ...] | None = None) -> "dict[str, torch.Tensor]":
+        """The trained weights as a state of the module that the network was made of; it takes what `inputs` gives.
+
+        Batch normalisation, which was folded into the layer before it, does nothing more with it.
+
+        Parameters
+        ----------
+        module
+            Of the same layers; it stays as it is, ``load_state_dict`` takes the result.
+        input_shape
+            Of the samples that it takes; None for those of the network.
+
+        Raises
+        ------
+        ModelError
+            For a module that is another network, or has no place for a bias.
+        """
+        shapes = [input_shape or self.network.input_shape]
+        imported = import_model(module, shapes, self.network.loss)
+        if imported.network != self.network:
+            raise ModelError(f"{type(module).__name__}: it is another network than the one that was trained")
+        return state_dict(module, imported.sources, self.checkpoint.network.evaluated_weights())
+
+    def save_onnx(self, path: str | Path) -> None:
+        """Write a file of ONNX that takes raw ``samples`` and gives ``outputs``, as `outputs` does but for rounding.
+
+        Raises
+        ------
+        OutputError
+            When it cannot be written; a file that was there before stays.
+        """
+        network = self.checkpoint.network
+        write_onnx(Path(path), network.topology, network.evaluated_weights(), _steps(self.checkpoint.projection))
+
     def save(self, path: str | Path) -> None:
         """Write a checkpoint that `deep3.load` and ``deep3 predict`` read.
 
@@ -116,6 +170,17 @@ class Model:
             When it cannot be written; a file that was there before stays.
         """
         self.checkpoint.save(Path(path))
+
+
+def _steps(projection: Projection) -> list[Step]:
+    """A projection in operators of ONNX; none where it leaves samples as they are."""
+    if is_plain(projection):
+        return []
+    steps: list[Step] = [("Sub", projection.mean)]
+    if projection.basis is not None:
+        steps.append(("MatMul", projection.basis))
+    factors = np.ldexp(np.float32(1), -projection.exponents.astype(np.int32))
+    return [*steps, ("Sub", projection.offset), ("Mul", factors.astype(np.float32))]
 
 
 def load(run: str | Path) -> Model:

@@ -6,11 +6,16 @@ from typing import Any
 import numpy as np
 
 from deep3.files import check_output, write_text
-from deep3.host.data import Table, load_table
+from deep3.hdl.contract.program import Loss
+from deep3.host.data import Origin, Table, load_table
 from deep3.host.data.sources import is_path
 from deep3.host.data.table import Part
+from deep3.host.global_network.global_network import GlobalNetwork
+from deep3.host.projection.dictionary import Projection
 
 from .checkpoint import Checkpoint, CheckpointError
+from .import_model import import_for
+from .settings import SettingsError
 
 __all__ = ["load_run", "predict"]
 
@@ -30,14 +35,20 @@ def load_run(run: str) -> Checkpoint:
 
 
 def predict(
-    run: str, data: str | None, output: Path | None, part: Part | None = None, labels: str | None = None
+    run: str | None,
+    data: str | None,
+    output: Path | None,
+    part: Part | None = None,
+    labels: str | None = None,
+    model: str | None = None,
+    input_shape: tuple[int, ...] | None = None,
 ) -> dict[str, Any]:
     """Classify samples and, where they have labels, count how many were right.
 
     Parameters
     ----------
     run
-        Run folder or checkpoint.
+        Run folder or checkpoint; None for a model.
     data
         Name or path of a data set, see `host.data.load_table`; None for the data of the run.
     output
@@ -47,16 +58,28 @@ def predict(
         rows of any other file.
     labels
         Where the labels of a file are; None for where the run had them.
+    model, input_shape
+        A model of the user's own in the place of a run, see `host.training.settings.TrainSettings`. It takes the
+        samples as they are, and its classes are those of the labels, or numbers.
 
     Raises
     ------
-    CheckpointError, DataError, ProjectionError, OSError
-        For a checkpoint or data that are missing or do not fit each other.
+    CheckpointError, DataError, ProjectionError, ModelError, SettingsError, OSError
+        For a checkpoint, a model or data that are missing or do not fit each other.
     """
     if output is not None:
         check_output(str(output))
-    checkpoint = load_run(run)
-    table, is_trained_on = _table(checkpoint, data, labels)
+    if (run is None) == (model is None):
+        raise SettingsError("name a run or a model, one of the two")
+    if model is not None:
+        if data is None:
+            raise SettingsError("a model has no data of its own; name data to classify")
+        table, is_trained_on = load_table(data, labels), False
+        checkpoint = _of_model(model, input_shape, table)
+    else:
+        assert run is not None
+        checkpoint = load_run(run)
+        table, is_trained_on = _table(checkpoint, data, labels)
     if part is None:
         part = "test" if table.labels and (is_trained_on or table.split) else "all"
     rows = table.rows(part)
@@ -84,6 +107,17 @@ def predict(
         "output": None if output is None else str(output),
         "note": "the file has changed since the run, which may have trained on these rows" if changed else None,
     }
+
+
+def _of_model(model: str, input_shape: tuple[int, ...] | None, table: Table) -> Checkpoint:
+    imported = import_for(table, model, input_shape, Loss.SOFTMAX, seed=1)
+    network, inputs = GlobalNetwork(imported.network, 1.0, imported.weights), imported.network.inputs
+    nothing = np.zeros(inputs, np.float32)
+    projection = Projection(nothing, None, nothing, np.zeros(inputs, np.int64))
+    names = tuple(map(str, range(imported.network.classes)))
+    if table.labels is not None and len(table.labels.names) == len(names):
+        names = table.labels.names
+    return Checkpoint(network, projection, names, Origin(), 0)
 
 
 def _table(checkpoint: Checkpoint, data: str | None, labels: str | None) -> tuple[Table, bool]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12
 from deep3.host.data import Dataset
 from deep3.host.projection.dictionary import Projection, fit_projection
+from deep3.host.projection.scaling import fit_scaling
 
 from .coordinator import TrainingSet
 from .settings import SettingsError, TrainSettings
@@ -40,8 +41,12 @@ class Prepared:
         return f"{zlib.crc32(self.training.labels.tobytes(), zlib.crc32(self.training.inputs.tobytes())):08x}"
 
 
-def prepare(dataset: Dataset, settings: TrainSettings, projection: Projection | None = None) -> Prepared:
+def prepare(
+    dataset: Dataset, settings: TrainSettings, projection: Projection | None = None, channels: int = 0
+) -> Prepared:
     """Split off the validation samples, fit a projection to the rest or take the given one, quantise to Q3.12.
+
+    For a model of the user's own, whose samples have so many ``channels``, it is that of `fit_scaling`.
 
     Raises
     ------
@@ -56,7 +61,9 @@ def prepare(dataset: Dataset, settings: TrainSettings, projection: Projection | 
         )
     order = np.random.default_rng([settings.seed, 1]).permutation(samples)
     validation, training = order[:validation_samples], order[validation_samples:]
-    if projection is None:
+    if projection is None and channels:
+        projection = fit_scaling(dataset.x_train[training], channels)
+    elif projection is None:
         projection = fit_projection(dataset.x_train[training], settings.projection, settings.embedding)
     inputs = projection.quantise(dataset.x_train[training], f"{dataset.name}: training inputs")
     validation_inputs, clipped_validation = _unseen(projection, dataset.x_train[validation])

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy
 import torch
+from torch import nn
 
 from deep3.host.data import Dataset
 from deep3.host.global_network.global_network import GlobalNetwork
+from deep3.host.projection.scaling import is_plain
 from deep3.host.records.events import EVENTS_FILE, RecordError, forget_after
 from deep3.host.records.history import History, read_histories
 from deep3.host.records.recorder import Recorder
@@ -31,9 +33,13 @@ from .state import RunState, StateError
 __all__ = ["resume", "train"]
 
 ENGINE_FILE = "engine.toml"
+FIRST_FILE = "first.npz"
+"""The network of a model or checkpoint that a run begins with."""
 
 
-def train(settings: TrainSettings, dataset: Dataset | None = None) -> dict[str, object]:
+def train(
+    settings: TrainSettings, dataset: Dataset | None = None, module: nn.Module | None = None
+) -> dict[str, object]:
     """Run, and return the report that ``deep3 train --json`` prints. Progress goes to stderr.
 
     The report's accuracies are those of the network with the best validation, on the test samples.
@@ -44,18 +50,24 @@ def train(settings: TrainSettings, dataset: Dataset | None = None) -> dict[str, 
         What to do.
     dataset
         The data, where they are not to be loaded by the name in the settings.
+    module
+        The model, where it is not to be loaded by the name in the settings.
 
     Raises
     ------
     Deep3Error, OSError
         For anything that the user must put right. The run folder keeps the best network up to then, and the plot.
     """
-    run = begin(settings, dataset)
+    run = begin(settings, dataset, model=module)
+    if run.model is not None and not is_plain(run.prepared.projection):
+        print("deep3: samples leave [-8, 8): they are centred and scaled channel by channel", file=sys.stderr)
     with ExitStack() as stack:
         workers = open_run_workers(run, stack, settings.take_over)
         folder = new_run_folder(Path(settings.runs), run.dataset.name)
         _describe(run).save(folder)
         (folder / ENGINE_FILE).write_text(run.engine.to_toml(), encoding="utf-8")
+        if settings.model is not None or settings.start is not None:
+            run.checkpoint(run.network, 0).save(folder / FIRST_FILE)
         return _execute(run, workers, folder, stack)
 
 
@@ -78,8 +90,13 @@ def resume(folder: Path, take_over: bool = False) -> dict[str, object]:
     if last is not None and last.finished:
         raise StateError(f"{folder}: the run has ended and nothing is left to do; --from goes on with its network")
     best = folder / CHECKPOINTS["joint"]
-    projection = Checkpoint.load(best).projection if best.exists() else None
-    run = begin(replace(settings, start=None, config=str(folder / ENGINE_FILE)), None, projection)
+    first = Checkpoint.load(folder / FIRST_FILE) if (folder / FIRST_FILE).exists() else None
+    known = Checkpoint.load(best) if best.exists() else first
+    run = begin(
+        replace(settings, start=None, config=str(folder / ENGINE_FILE)),
+        projection=None if known is None else known.projection,
+        model=None if first is None else first.network,
+    )
     if run.prepared.digest != description.data_digest:
         raise StateError(f"{folder}: {settings.data} is not what the run began with; start a new run")
     with ExitStack() as stack:
@@ -91,8 +108,8 @@ def _describe(run: Run) -> RunDescription:
         settings=run.settings.to_dict(),
         data=run.dataset.name,
         data_digest=run.prepared.digest,
-        sizes=run.network.topology.sizes,
-        local_sizes=run.network.local_topology().sizes,
+        sizes=run.network.topology.widths,
+        local_sizes=run.network.local_topology().widths,
         workers=tuple(spec.name for spec in run.specs),
         clipped_inputs=run.prepared.clipped,
         versions={
@@ -139,7 +156,10 @@ def _reference(run: Run, folder: Path) -> None:
         topology, 1.0, len(run.prepared.training.labels), settings.batch, n_push, 1
     )
     worker = Worker("float32", PytorchBackend(topology), assignment)
-    network = GlobalNetwork.initialise(topology, 1.0, settings.seed)
+    if run.model is not None:
+        network = GlobalNetwork(topology, 1.0, run.model.copy().weights)
+    else:
+        network = GlobalNetwork.initialise(topology, 1.0, settings.seed)
     _train(run, "reference", network, [worker], samples, folder)
 
 

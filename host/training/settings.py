@@ -36,7 +36,12 @@ class TrainSettings:
     labels
         Where the labels of a file are; None for the usual place.
     hidden
-        Neurons of each hidden layer of the global network; none for a single layer.
+        Neurons of each hidden layer of the global network; none for a single layer. Of no effect with ``model``.
+    model
+        A network of the user's own, ``FILE.py:NAME`` or ``FILE.onnx`` (`host.training.model_file.find_model`); None for
+        fully connected layers of ``hidden`` and ``activation``.
+    input_shape
+        Of its samples, where the data do not tell: (features,) or (channels, height, width).
     workers
         As `host.workers.open.parse_workers` takes them.
     activation, loss
@@ -78,6 +83,8 @@ class TrainSettings:
     data: str
     labels: str | None = None
     hidden: tuple[int, ...] = (64, 32)
+    model: str | None = None
+    input_shape: tuple[int, ...] | None = None
     workers: tuple[str, ...] = ("cpu:1",)
     activation: str = "tanh"
     loss: str = "softmax"
@@ -122,6 +129,17 @@ class TrainSettings:
                     f"embedding {self.embedding} and projection {self.projection} say the same thing; leave one out"
                 )
 
+        if self.model is not None and (self.projection is not None or self.embedding is not None):
+            raise SettingsError("a model takes samples as they are; leave projection and embedding out")
+        if self.model is not None and self.start is not None:
+            raise SettingsError("start brings a network of its own; leave model out")
+        if self.input_shape is not None:
+            if len(self.input_shape) not in (1, 3) or min(self.input_shape) < 1:
+                text = ",".join(map(str, self.input_shape))
+                raise SettingsError(f"input-shape must be features, or channels,height,width, not {text}")
+            if self.model is None:
+                raise SettingsError("input-shape is that of a model; there is none")
+
     def topology(self, inputs: int, classes: int) -> Network:
         """The global network for samples of ``inputs`` features."""
         try:
@@ -136,9 +154,11 @@ class TrainSettings:
 
     def like(self, network: Network, ratio: float) -> "TrainSettings":
         """These settings for a given network."""
+        loss = _name(LOSSES, network.loss)
+        if not network.is_dense or len(set(network.functions[:-1])) > 1:
+            return dataclasses.replace(self, loss=loss, ratio=ratio)
         hidden = network.sizes[1:-1]
         activation = _name(ACTIVATIONS, network.functions[0]) if hidden else self.activation
-        loss = _name(LOSSES, network.loss)
         return dataclasses.replace(self, hidden=hidden, activation=activation, loss=loss, ratio=ratio)
 
     def to_dict(self) -> dict[str, Any]:
@@ -159,7 +179,8 @@ class TrainSettings:
         SettingsError
             For a value out of range, and for keys of another version.
         """
-        tuples: dict[str, Any] = {name: tuple(values[name]) for name in ("hidden", "workers") if name in values}
+        names = ("hidden", "input_shape", "workers")
+        tuples: dict[str, Any] = {name: tuple(values[name]) for name in names if values.get(name) is not None}
         try:
             return cls(**(values | tuples))
         except TypeError:

@@ -19,7 +19,7 @@ from deep3.host.workers.tasks import Task
 
 __all__ = ["BatchStream", "RunState", "StateError", "WorkerState"]
 
-VERSION = 1
+VERSION = 2
 
 
 class StateError(Deep3Error):
@@ -183,7 +183,7 @@ def _save_worker(worker: WorkerState, name: str, arrays: "dict[str, NDArray[Any]
         "task": None,
     }
     if (task := worker.task) is not None:
-        values["task"] = {"rate": task.rate, "seed": task.seed}
+        values["task"] = {"rate": task.rate, "seed": task.seed, "sampled_layers": len(task.sample)}
         arrays[f"{name}_rows"] = task.rows
         arrays |= {f"{name}_sample_{layer}": indices for layer, indices in enumerate(task.sample)}
         arrays |= {f"{name}_weights_{layer}": matrix for layer, matrix in enumerate(task.weights)}
@@ -199,7 +199,7 @@ def _load_worker(
     worker.stream.left = arrays[f"{name}_left"]
     if values["task"] is not None:
         worker.task = Task(
-            sample=tuple(arrays[f"{name}_sample_{layer}"] for layer in range(layers + 1)),
+            sample=tuple(arrays[f"{name}_sample_{layer}"] for layer in range(values["task"]["sampled_layers"])),
             weights=[arrays[f"{name}_weights_{layer}"] for layer in range(layers)],
             rows=arrays[f"{name}_rows"],
             rate=float(values["task"]["rate"]),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deep3.compiler.network.network import Network
-from deep3.host.global_network.global_network import local_sizes, multiply_adds
+from deep3.host.global_network.global_network import Sample, draw_sample, local_network
 
 from .base import Backend
 
@@ -38,13 +38,16 @@ class Assignment:
     @property
     def local_network(self) -> Network:
         """What the worker trains."""
-        sizes = local_sizes(self.network.sizes, self.ratio)
-        return Network.dense(sizes, self.network.functions, self.network.loss)
+        return local_network(self.network, self.ratio)
 
     @property
     def batch_multiply_adds(self) -> int:
         """Of a training batch."""
-        return multiply_adds(local_sizes(self.network.sizes, self.ratio), self.batch)
+        return self.batch * self.local_network.training_multiply_adds
+
+    def draw_sample(self, rng: np.random.Generator) -> Sample:
+        """Which neurons the worker takes for its next push."""
+        return draw_sample(self.network, self.ratio, rng)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from deep3.compiler.network.layers import Convolution, Dense, Dropout, Flatten, MaxPool, MeanPool
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.fixed_point import STEPS
 from deep3.hdl.contract.program import Function, Loss
@@ -47,16 +48,18 @@ class PytorchBackend:
     def train(
         self, weights: Weights, inputs: NDArray[np.int16], labels: NDArray[np.int64], rate: float, seed: int
     ) -> Trained:
-        """See `host.workers.base.Backend.train`; nothing here is random, so ``seed`` has no effect."""
+        """See `host.workers.base.Backend.train`; ``seed`` is that of dropout, nothing else here is random."""
+        drawn = torch.Generator(self._device).manual_seed(seed)
         parameters = [
             torch.tensor(matrix, dtype=torch.float32, device=self._device, requires_grad=True) for matrix in weights
         ]
         initial = [parameter.detach().clone() for parameter in parameters]
         x = torch.from_numpy(inputs).to(self._device).to(torch.float32) / STEPS
+        x = x.reshape(*x.shape[:2], *self._topology.input_shape)
         y = torch.from_numpy(labels).to(self._device)
         correct = torch.zeros((), dtype=torch.int64, device=self._device)
         for batch_x, batch_y in zip(x, y, strict=True):
-            outputs = self._outputs(parameters, batch_x)
+            outputs = self._outputs(parameters, batch_x, drawn)
             correct += (outputs.detach().argmax(dim=1) == batch_y).sum()
             gradients = torch.autograd.grad(self._loss(outputs, batch_y), parameters)
             with torch.no_grad():
@@ -71,9 +74,28 @@ class PytorchBackend:
     def close(self) -> None:
         """Nothing to give back."""
 
-    def _outputs(self, parameters: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-        for parameter, function in zip(parameters, self._topology.functions, strict=True):
-            x = ACTIVATIONS[function](functional.linear(x, parameter[:, :-1], parameter[:, -1]))
+    def _outputs(self, parameters: list[torch.Tensor], x: torch.Tensor, drawn: torch.Generator) -> torch.Tensor:
+        matrices = iter(parameters)
+        for layer in self._topology.layers:
+            match layer:
+                case Dense():
+                    matrix = next(matrices)
+                    x = functional.linear(x, matrix[:, :-1], matrix[:, -1])
+                case Convolution():
+                    matrix = next(matrices)
+                    kernels = matrix[:, :-1].reshape(layer.maps, x.shape[1], *layer.kernel)
+                    x = functional.conv2d(x, kernels, matrix[:, -1], layer.stride, layer.padding)
+                case MaxPool():
+                    x = functional.max_pool2d(x, layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil)
+                case MeanPool():
+                    x = functional.avg_pool2d(x, layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil)
+                case Flatten():
+                    x = x.flatten(1)
+                case Dropout():
+                    kept = torch.rand(x.shape, generator=drawn, device=self._device) >= layer.probability
+                    x = x * kept / (1 - layer.probability)
+            if isinstance(layer, Dense | Convolution | MeanPool):
+                x = ACTIVATIONS[layer.function](x)
         return x
 
     def _loss(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

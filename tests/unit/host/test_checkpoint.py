@@ -59,8 +59,8 @@ def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
     ("arrays", "message"),
     [
         ({"X": [1]}, "not a checkpoint of deep3"),
-        ({"version": 99}, "version must be 2, not 99; train again"),
-        ({"version": 2}, "damaged checkpoint: functions is missing"),
+        ({"version": 99}, "version must be 3, not 99; train again"),
+        ({"version": 3}, "damaged checkpoint: network is missing"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, arrays: dict[str, object], message: str) -> None:

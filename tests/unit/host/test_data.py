@@ -119,8 +119,8 @@ def test_an_unknown_name() -> None:
         ({"X": [[1.0], [2.0]], "y": [3, 4]}, ": no class has two samples, so that none is left for the test"),
         ({"X": [1.0], "y": [3]}, ": X must have the shape samples x features, not (1,)"),
         (
-            {"X": np.ones((2, 2, 2)), "y": [0, 1]},
-            ": X must have the shape samples x features, not (2, 2, 2); flatten them with X.reshape(len(X), -1)",
+            {"X": np.ones((2, 2, 2, 2, 2)), "y": [0, 1]},
+            ": X must have the shape samples x features, or samples x channels x height x width, not (2, 2, 2, 2, 2)",
         ),
         ({"X": [[1e300, 1.0]], "y": [0]}, ": X must be within +-3.4e38 (float32), not 1e+300"),
         (

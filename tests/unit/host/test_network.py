@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deep3.compiler.network.layers import Convolution, Dense, Flatten, MaxPool
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.program import Function, Loss
 from deep3.host.global_network.global_network import (
@@ -14,8 +15,8 @@ from deep3.host.global_network.global_network import (
     draw_sample,
     learning_rate,
     local_sizes,
-    multiply_adds,
 )
+from deep3.host.workers.assignment import equal_assignments
 
 SIZES = st.lists(st.integers(2, 12), min_size=2, max_size=5).map(tuple)
 RATIOS = st.sampled_from([0.1, 0.25, 0.5, 0.75, 1.0])
@@ -36,7 +37,7 @@ def random_difference(network: GlobalNetwork, sample: tuple[np.ndarray, ...], se
 def test_a_sample_is_ascending_complete_at_both_ends_and_of_the_local_sizes(
     sizes: tuple[int, ...], ratio: float, seed: int
 ) -> None:
-    sample = draw_sample(sizes, ratio, np.random.default_rng(seed))
+    sample = draw_sample(Network.uniform(sizes), ratio, np.random.default_rng(seed))
     assert tuple(len(index) for index in sample) == local_sizes(sizes, ratio)
     for index, size in zip(sample, sizes, strict=True):
         assert np.all(np.diff(index) > 0)
@@ -54,7 +55,7 @@ def test_addition_conserves_every_change(sizes: tuple[int, ...], ratio: float, s
     given_sum = [0.0] * len(before)
     rng = np.random.default_rng(seed)
     for push in range(4):
-        sample = draw_sample(sizes, ratio, rng)
+        sample = draw_sample(Network.uniform(sizes), ratio, rng)
         difference = random_difference(network, sample, push)
         network.add(sample, difference)
         given_sum = [total + part.sum() for total, part in zip(given_sum, difference, strict=True)]
@@ -68,7 +69,7 @@ def test_addition_changes_the_sampled_weights_and_no_others(
 ) -> None:
     network = make(sizes, ratio, seed)
     before = network.copy()
-    sample = draw_sample(sizes, ratio, np.random.default_rng(seed))
+    sample = draw_sample(Network.uniform(sizes), ratio, np.random.default_rng(seed))
     difference = random_difference(network, sample, seed)
     network.add(sample, difference)
     for layer, (old, new) in enumerate(zip(before.weights, network.weights, strict=True)):
@@ -86,7 +87,7 @@ def test_the_order_of_additions_does_not_matter(sizes: tuple[int, ...], seed: in
         for matrix in network.weights:
             matrix[:] = np.round(matrix / STEP) * STEP
     rng = np.random.default_rng(seed)
-    samples = [draw_sample(sizes, 0.5, rng) for _ in range(3)]
+    samples = [draw_sample(Network.uniform(sizes), 0.5, rng) for _ in range(3)]
     pushes = [(sample, random_difference(first, sample, n)) for n, sample in enumerate(samples)]
     for sample, difference in pushes:
         first.add(sample, difference)
@@ -98,7 +99,7 @@ def test_the_order_of_additions_does_not_matter(sizes: tuple[int, ...], seed: in
 @given(SIZES, st.integers(0, 1000))
 def test_ratio_one_is_the_whole_network(sizes: tuple[int, ...], seed: int) -> None:
     network = make(sizes, 1.0, seed)
-    sample = draw_sample(sizes, 1.0, np.random.default_rng(seed))
+    sample = draw_sample(Network.uniform(sizes), 1.0, np.random.default_rng(seed))
     local = network.local_weights(sample)
     assert all(np.array_equal(a, b) for a, b in zip(local, network.weights, strict=True))
     assert network.local_topology() == network.topology
@@ -159,7 +160,33 @@ def test_the_rate_falls_in_powers_of_two_towards_a_tenth() -> None:
 
 
 def test_multiply_adds_of_a_batch() -> None:
-    assert multiply_adds((5, 4, 3), 10) == 10 * (2 * (20 + 12) + 12)
+    (assignment,) = equal_assignments(Network.uniform((5, 8, 3)), 0.5, 100, 10, 1, 1)
+    assert assignment.batch_multiply_adds == 10 * (2 * (20 + 12) + 12)
+
+
+MAPS = Network((2, 4, 4), (Convolution(3, (3, 3)), MaxPool((2, 2), (2, 2)), Flatten(), Dense(4)))
+
+
+def test_a_network_of_maps_is_trained_as_a_whole() -> None:
+    network = GlobalNetwork.initialise(MAPS, 1.0, seed=1)
+    assert [matrix.shape for matrix in network.weights] == [(3, 19), (4, 4)]
+    # Glorot: inputs and outputs that a weight meets, at each position of the kernel.
+    assert 0.9 * np.sqrt(6 / (18 + 27)) < np.abs(network.weights[0][:, :-1]).max() < np.sqrt(6 / (18 + 27))
+    (assignment,) = equal_assignments(MAPS, 1.0, 100, 10, 1, 1)
+    sample = assignment.draw_sample(np.random.default_rng(1))
+    assert (sample, assignment.local_network) == ((), MAPS)
+    before = network.copy()
+    taken = network.local_weights(sample)
+    network.add(sample, [np.full_like(matrix, 0.5) for matrix in taken])
+    for matrix, was, copy in zip(network.weights, before.weights, taken, strict=True):
+        np.testing.assert_array_equal(matrix, was + 0.5)
+        np.testing.assert_array_equal(copy, was)
+
+
+def test_a_network_of_maps_has_no_parts() -> None:
+    message = "^ratio must be 1 for a network that is not all fully connected, not 0.5$"
+    with pytest.raises(NetworkError, match=message):
+        GlobalNetwork.initialise(MAPS, 0.5, 1)
 
 
 @pytest.mark.parametrize("ratio", [0.0, -0.5, 1.5, float("nan")])

@@ -137,7 +137,7 @@ def test_classes_are_written_whole_or_not_at_all(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_text", full)
+        patch.setattr(Path, "write_bytes", full)
         assert main(["predict", run, "-o", "classes"]) == 1
     assert capsys.readouterr().err == "deep3: classes: cannot be written: No space left on device\n"
     assert (tmp_path / "classes").read_text() == "before"

@@ -46,7 +46,7 @@ def test_random_networks_come_back(tmp_path_factory: pytest.TempPathFactory, net
     weights = random_weights(network, rng)
     path = tmp_path_factory.getbasetemp() / "network.onnx"
     write_onnx(path, network, weights)
-    again = lower_graph(read_onnx(path))
+    again = lower_graph(read_onnx(path, network.input_shape))
     for matrix, before in zip(again.weights, weights, strict=True):
         np.testing.assert_array_equal(matrix, before)
     x = rng.normal(size=(4, network.inputs))

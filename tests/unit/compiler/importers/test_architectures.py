@@ -71,7 +71,7 @@ def test_a_file_of_onnx_runs_elsewhere_and_comes_back(architecture: Architecture
     wanted = reference.outputs(found.network, [matrix.astype(np.float32) for matrix in found.weights], x.reshape(5, -1))
     np.testing.assert_allclose(y, wanted, rtol=1e-3, atol=1e-4)
     np.testing.assert_array_equal(y.argmax(axis=1), wanted.argmax(axis=1))
-    again = lower_graph(read_onnx(path))
+    again = lower_graph(read_onnx(path, found.network.input_shape))
     assert again.network == found.network
     for matrix, before in zip(again.weights, found.weights, strict=True):
         np.testing.assert_array_equal(matrix, before.astype(np.float32))
@@ -87,7 +87,7 @@ def test_what_pytorch_writes_as_onnx_is_the_same_network(architecture: Architect
             model, (torch.zeros(2, *architecture.input_shape),), path, dynamo=False, input_names=["x"],
             dynamic_axes={"x": {0: "batch"}}, training=torch.onnx.TrainingMode.EVAL,
         )  # fmt: skip
-    found = lower_graph(read_onnx(path))
+    found = lower_graph(read_onnx(path, architecture.input_shape))
     x = samples(architecture)
     hold(reference.outputs(found.network, found.weights, x.reshape(5, -1)), computed(model, x), model, 1e-4, 1e-5)
 

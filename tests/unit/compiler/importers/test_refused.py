@@ -14,8 +14,9 @@ from torch.nn import functional
 
 from deep3.compiler.exporters.onnx_file import write_onnx
 from deep3.compiler.exporters.state_dict import state_dict
-from deep3.compiler.importers.graph import ModelError
+from deep3.compiler.importers.graph import ModelError, OtherSamples
 from deep3.compiler.importers.lower import lower_graph
+from deep3.compiler.importers.model import import_model
 from deep3.compiler.importers.onnx_file import read_onnx
 from deep3.compiler.importers.pytorch import read_module
 from deep3.compiler.network.layers import Convolution, Dense, Flatten, MaxPool
@@ -280,16 +281,16 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
     for length in range(0, len(whole), 37):
         cut.write_bytes(whole[:length])
         with pytest.raises(ModelError) as caught:
-            lower_graph(read_onnx(cut))
+            lower_graph(read_onnx(cut, (1, 4, 4)))
         assert "\n" not in str(caught.value)
     cut.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelError, match=f"^{re.escape(str(cut))}: damaged, or no ONNX file; write it again$"):
-        read_onnx(cut)
+        read_onnx(cut, (1, 4, 4))
 
 
 def test_a_file_that_is_not_there_is_refused() -> None:
     with pytest.raises(ModelError, match=r"^no\.onnx: there is no such file$"):
-        read_onnx(Path("no.onnx"))
+        read_onnx(Path("no.onnx"), (4,))
 
 
 def save(path: Path, nodes: list[onnx.NodeProto], shape: list[object], **arrays: np.ndarray) -> Path:
@@ -337,21 +338,25 @@ def test_a_node_that_is_no_layer(tmp_path: Path, nodes: list[onnx.NodeProto], me
     one = {name: np.array(value, np.float32) for name, value in (("one", 1), ("zero", 0), ("bits", 4))}
     path = save(tmp_path / "model.onnx", nodes, ["batch", 4], w=W, **one)
     with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
-        lower_graph(read_onnx(path))
+        lower_graph(read_onnx(path, (4,)))
 
 
-def test_open_shapes_are_refused_unless_they_are_given(tmp_path: Path) -> None:
+def test_open_shapes_are_those_of_the_samples(tmp_path: Path) -> None:
     node = helper.make_node("GlobalAveragePool", ["x"], ["h"])
     nodes = [node, helper.make_node("Flatten", ["h"], ["f"]), helper.make_node("Gemm", ["f", "w"], ["y"])]
     path = save(tmp_path / "model.onnx", nodes, ["batch", 4, "height", "width"], w=W)
-    message = (
-        f"{path}: the shape of the samples of its input 'x' is left open: (4, height, width); give it as --input-shape"
-    )
-    with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
-        read_onnx(path)
     assert lower_graph(read_onnx(path, (4, 6, 5))).network.input_shape == (4, 6, 5)
-    with pytest.raises(ModelError, match=re.escape("its samples have the shape (4, height, width), not (3, 6, 5)")):
-        read_onnx(path, (3, 6, 5))
+    for shape in ((3, 6, 5), (120,)):
+        message = f"{path}: it takes samples of the shape (4, height, width), not {shape}"
+        with pytest.raises(OtherSamples, match=f"^{re.escape(message)}$"):
+            read_onnx(path, shape)
+
+
+def test_the_first_shape_that_a_model_takes_is_that_of_the_network() -> None:
+    model = chain(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 3))
+    assert import_model(model, [(64,), (1, 8, 8)]).network.input_shape == (1, 8, 8)
+    with pytest.raises(OtherSamples, match=r"^Sequential: it does not take samples of the shape \(64,\): "):
+        import_model(model, [(64,), (1, 7, 8)])
 
 
 def test_quantised_weights_are_those_of_qonnx(tmp_path: Path) -> None:
@@ -362,5 +367,5 @@ def test_quantised_weights_are_those_of_qonnx(tmp_path: Path) -> None:
     names = ["w", "scale", "zero", "bits"]
     quant = helper.make_node("Quant", names, ["q"], domain="qonnx.custom_op.general", signed=1, narrow=1)
     path = save(tmp_path / "model.onnx", [quant, helper.make_node("MatMul", ["x", "q"], ["y"])], ["n", 2], **arrays)
-    (matrix,) = lower_graph(read_onnx(path)).weights
+    (matrix,) = lower_graph(read_onnx(path, (2,))).weights
     np.testing.assert_array_equal(matrix, [[0.5, 1.5, 0], [-0.5, -1.5, 0]])
