@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from deep3.host.reports.sized import Sizing, size
     from deep3.host.training.estimator import Classifier
     from deep3.host.training.from_python import TrainResult, train
+    from deep3.host.training.import_model import load_model
     from deep3.host.training.model import Model, load
     from deep3.host.workers.public_board import Board
     from deep3.version import VERSION as __version__
 
 __all__ = [
     "Board", "Classifier", "Deep3Error", "EngineConfig", "Model", "Network", "Sizing", "TrainResult", "__version__",
-    "boards", "build", "load", "load_board", "program", "size", "train",
+    "boards", "build", "load", "load_board", "load_model", "program", "size", "train",
 ]  # fmt: skip
 
 _PLACES = {
@@ -39,6 +40,7 @@ _PLACES = {
     "build": "flow.by_name:build",
     "load": "host.training.model:load",
     "load_board": "cost_model.boards:load_board",
+    "load_model": "host.training.import_model:load_model",
     "program": "flow.by_name:program",
     "size": "host.reports.sized:size",
     "train": "host.training.from_python:train",

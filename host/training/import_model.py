@@ -1,6 +1,7 @@
 """A model of the user's own as a network for samples and classes of data."""
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from deep3.compiler.importers.chain import Imported
@@ -9,12 +10,12 @@ from deep3.compiler.importers.model import import_model
 from deep3.hdl.contract.program import Loss
 
 from .model_file import find_model
-from .settings import SettingsError
+from .settings import LOSSES, SettingsError
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["check_classes", "import_for"]
+__all__ = ["check_classes", "import_for", "load_model"]
 
 
 class Samples(Protocol):
@@ -61,6 +62,46 @@ def import_for(
     except OtherSamples as error:
         remedy = "" if input_shape else "; --input-shape says how samples are cut into maps"
         raise OtherSamples(f"{error}{remedy}") from None
+
+
+def load_model(model: "nn.Module | str | Path", input_shape: tuple[int, ...], loss: str = "softmax") -> Imported:
+    """A model of PyTorch or ONNX as a network and its weights.
+
+    Parameters
+    ----------
+    model
+        A module, which stays as it is; or ``FILE.py:NAME``, which is executed, or ``FILE.onnx``.
+    input_shape
+        Of one sample: (features,) or (channels, height, width).
+    loss
+        "softmax" or "mse".
+
+    Returns
+    -------
+    Imported
+        With ``network``, a `Network`, and ``weights``: a matrix for each layer that has weights, ``outputs x
+        (inputs + 1)``, the kernels of a convolution as rows, the biases in the last column.
+
+    Raises
+    ------
+    SettingsError, ModelFileError, ModelError
+        For a model that is none, takes other samples, or holds what no layer computes: where, why, and what would do.
+
+    Examples
+    --------
+    >>> import deep3
+    >>> from torch import nn
+    >>> module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 10))
+    >>> model = deep3.load_model(module, (1, 8, 8))
+    >>> model.network.shapes
+    ((1, 8, 8), (4, 6, 6), (4, 3, 3), (36,), (10,))
+    >>> [matrix.shape for matrix in model.weights]
+    [(4, 10), (10, 37)]
+    """
+    if loss not in LOSSES:
+        raise SettingsError(f"loss must be one of {', '.join(LOSSES)}, not {loss!r}")
+    found = find_model(str(model), 1) if isinstance(model, str | Path) else model
+    return import_model(found, [tuple(input_shape)], LOSSES[loss])
 
 
 def check_classes(model: str, outputs: int, data: str, classes: int) -> None:

@@ -74,7 +74,7 @@ CASES = [
     ("train digits --config word.toml", BAD, "word.toml: rows must be of type int, not 'four'"),
     ("train digits --config key.toml", BAD, "key.toml: unknown key 'row' in [engine]"),
     ("train digits --config engine.toml --worker golden --hidden 4000", BAD, "errors do not fit: 128384 needed"),
-    ("predict", USAGE, "required: RUN"),
+    ("predict", USAGE, "name a run or a model, one of the two"),
     ("predict nosuch", BAD, "nosuch: no such run"),
     ("predict folder", BAD, "folder"),
     ("predict engine.toml", BAD, "engine.toml: "),

@@ -5,7 +5,12 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_networks import map_networks
 
+from deep3.compiler.network import reference
+from deep3.compiler.network.layers import Dense, Dropout
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.fixed_point import from_q3_12, to_q3_12
@@ -60,6 +65,34 @@ def test_float32_equals_the_gradients_written_out() -> None:
         assert np.allclose(got, wanted, atol=1e-5)
     assert trained.correct == correct
     assert trained.engine_cycles == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(map_networks(), st.integers(1, 2**32 - 1))
+def test_float32_descends_along_the_gradients_of_any_network(network: Network, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    layers = tuple(layer for layer in network.layers if not isinstance(layer, Dropout))
+    network = Network(network.input_shape, layers, network.loss)
+    weights = [rng.normal(size=shape) for shape in network.weight_shapes]
+    inputs = to_q3_12(rng.normal(size=(1, BATCH, network.inputs)), "inputs")
+    labels = rng.integers(0, network.classes, (1, BATCH))
+    trained = PytorchBackend(network).train(weights, inputs, labels, 0.25, seed)
+    expected = reference.gradients(network, weights, from_q3_12(inputs[0]), labels[0])
+    for got, gradient in zip(trained.difference, expected, strict=True):
+        np.testing.assert_allclose(got, -0.25 * gradient, rtol=1e-2, atol=1e-3)
+
+
+def test_dropout_keeps_its_share_and_the_mean() -> None:
+    network = Network((2000,), (Dropout(0.25), Dense(2)))
+    weights = [np.zeros((2, 2001))]
+    inputs, labels = np.full((1, 1, 2000), 4096, np.int16), np.zeros((1, 1), np.int64)
+    changes = [PytorchBackend(network).train(weights, inputs, labels, 1.0, seed).difference[0] for seed in (1, 1, 2)]
+    kept = changes[0][0, :-1] != 0
+    assert 0.7 < kept.mean() < 0.8
+    # What is kept is divided by the share: the gradient of a weight is its input times the error, 1/2.
+    np.testing.assert_allclose(changes[0][0, :-1][kept], 0.5 / 0.75, rtol=1e-5)
+    np.testing.assert_array_equal(changes[0], changes[1])
+    assert (changes[0] != changes[2]).any()
 
 
 @pytest.mark.parametrize("function", [Function.TANH, Function.RELU, Function.SIGMOID])

@@ -171,7 +171,7 @@ MODEL_REFUSALS = [
     ("no.onnx", "no.onnx: there is no such file"),
     ("nets.py:Net", "nets.py: there is no Net in it; found: Cnn"),
     ("nets.py:number", "nets.py: number must be a module, or what makes one without arguments, not 3"),
-    ("nets.py:broken", "nets.py: broken() fails: NameError: name 'undefined' is not defined (line 22)"),
+    ("nets.py:broken", "nets.py: broken() fails: NameError: name 'undefined' is not defined (line 21)"),
     ("nets.py:nine", "nets.py:nine: it has 9 outputs, but digits has 10 classes"),
     ("bad.py:Net", "bad.py: cannot be executed: ZeroDivisionError: division by zero (line 2)"),
     ("syntax.py:Net", "syntax.py: cannot be executed: SyntaxError: invalid syntax (syntax.py, line 1)"),
