@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deep3.compiler.network.layers import Shape
 
 from .graph import Array, Graph, ModelError, OtherSamples
+from .onnx_arrays import read_array
 from .onnx_operators import translate
 from .quantisers import without_quantisers
 
@@ -39,7 +39,7 @@ def read_onnx(path: Path, input_shape: Shape) -> Graph:
     """
     model = without_quantisers(_load(path))
     graph = model.graph
-    constants = {tensor.name: Array(tensor.name, _numbers(tensor)) for tensor in graph.initializer}
+    constants = {tensor.name: read_array(tensor, tensor.name) for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in constants]
     if len(inputs) != 1 or len(graph.output) != 1:
         raise ModelError(
@@ -74,7 +74,7 @@ def _load(path: Path) -> "onnx.ModelProto":
         raise ModelError(f"{path}: damaged, or no ONNX file; write it again") from None
     try:
         onnx.checker.check_model(model)
-    except onnx.checker.ValidationError as error:
+    except (onnx.checker.ValidationError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: damaged, or no model of ONNX: {_line(error)}") from None
     return model
 
@@ -124,17 +124,10 @@ def _constant(node: "onnx.NodeProto") -> dict[str, Array]:
     attribute = node.attribute[0]
     value: Any = onnx.helper.get_attribute_value(attribute)
     if attribute.name == "value":
-        return {node.output[0]: Array(node.output[0], _numbers(value))}
+        return {node.output[0]: read_array(value, node.output[0])}
     if attribute.name in ("value_float", "value_floats", "value_int", "value_ints"):
         return {node.output[0]: Array(node.output[0], np.asarray(value, dtype=np.float64))}
     return {}
-
-
-def _numbers(tensor: "onnx.TensorProto") -> NDArray[np.float64]:
-    import onnx
-
-    values = onnx.numpy_helper.to_array(tensor)
-    return values.astype(np.float64) if values.dtype.kind in "biuf" else np.full(values.shape, np.nan)
 
 
 def _line(error: Exception) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .graph import refuse
+from .onnx_arrays import read_array
 from .onnx_operators import place_of
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ def without_quantisers(model: "onnx.ModelProto") -> "onnx.ModelProto":
     """
     import onnx
 
-    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    constants = {tensor.name: read_array(tensor, tensor.name).values for tensor in model.graph.initializer}
     kept = []
     for number, node in enumerate(model.graph.node):
         if node.op_type == "Constant" and node.attribute[0].name == "value":
-            constants[node.output[0]] = onnx.numpy_helper.to_array(node.attribute[0].t)
+            constants[node.output[0]] = read_array(node.attribute[0].t, node.output[0]).values
         if node.op_type != "Quant":
             kept.append(node)
             continue
@@ -42,7 +43,7 @@ def without_quantisers(model: "onnx.ModelProto") -> "onnx.ModelProto":
         rounding = attributes.get("rounding_mode", b"ROUND").decode()
         if rounding not in ROUNDINGS:
             raise refuse(place, f"its rounding_mode is {rounding!r}", f"use one of {', '.join(ROUNDINGS)}")
-        x, scale, zero, bits = (constants[name].astype(np.float64) for name in node.input)
+        x, scale, zero, bits = (constants[name] for name in node.input)
         values = quantised(
             x,
             scale,

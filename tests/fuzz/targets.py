@@ -13,10 +13,16 @@ import numpy as np
 from lzw_compressor import compress
 from small_network import CONFIG, NETWORK
 
+from deep3.compiler.exporters.onnx_file import onnx_model
+from deep3.compiler.importers.graph import ModelError
+from deep3.compiler.importers.lower import lower_graph
+from deep3.compiler.importers.onnx_file import read_onnx
+from deep3.compiler.network.layers import Convolution, Dense, Dropout, Flatten, MaxPool, MeanPool
+from deep3.compiler.network.network import Network
 from deep3.cost_model.boards import FOLDER, BoardDescriptionError, parse_board
 from deep3.hdl.contract.address import AddressError, parse_endpoint
 from deep3.hdl.contract.config import ConfigError, EngineConfig
-from deep3.hdl.contract.program import StartParameters
+from deep3.hdl.contract.program import Function, StartParameters
 from deep3.hdl.contract.protocol import Ack, PacketError, Welcome, parse_packet
 from deep3.host.data import Origin
 from deep3.host.data.archives import parse_idx, parse_isolet_table
@@ -149,6 +155,23 @@ def _cobs_stream(data: bytes) -> None:
     assert last == HOST_PACKETS[0]
 
 
+def _onnx_file(path: Path) -> object:
+    return lower_graph(read_onnx(path, MAPS.input_shape))
+
+
+def _onnx_files() -> tuple[bytes, ...]:
+    rng = np.random.default_rng(1)
+    weights = [rng.normal(size=shape) for shape in MAPS.weight_shapes]
+    return (onnx_model(MAPS, weights).SerializeToString(),)
+
+
+MAPS = Network(
+    (1, 6, 6),
+    (
+        Convolution(2, (3, 3), (1, 1), (1, 1), Function.TANH), MaxPool((3, 3), (2, 2), (1, 1), ceil=True),
+        MeanPool((2, 2), (1, 1)), Flatten(), Dropout(0.5), Dense(4, Function.RELU), Dense(3),
+    ),
+)  # fmt: skip
 BOARDS = tuple(path.read_bytes() for path in sorted(FOLDER.glob("*/board.toml")))
 CSV = b'width,height,"kind of, it"\r\n1.5,2,cat\r\n-3e2,.5,"do""g"\r\n' + b"1,2,cat\n4,4,3\n" * 3
 ISOLET = b"\n".join(b", ".join([b"0.5"] * 617 + [b"%d." % (1 + row)]) for row in range(2))
@@ -177,6 +200,7 @@ TARGETS = (
     Target("data-npz", _file(_npz_file, ".npz"), _data_files(), (DataError,), _damaged_arrays),
     Target("data-csv", _file(_csv_file, ".csv"), (CSV, CSV.replace(b",", b";")), (DataError,)),
     Target("checkpoint", _file(Checkpoint.load, ".npz"), _checkpoints(), (CheckpointError, DataError), _damaged_arrays),
+    Target("onnx", _file(_onnx_file, ".onnx"), _onnx_files(), (ModelError,)),
     Target("idx", lambda data: parse_idx(data, "fuzzed"), (
         gzip.compress(b"\0\0\x08\1\0\0\0\5abcde", mtime=0),
         gzip.compress(b"\0\0\x08\3\0\0\0\1\0\0\0\2\0\0\0\2abcd", mtime=0),
