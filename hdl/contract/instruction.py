@@ -16,6 +16,7 @@ on engines for matrix products, several on those for convolutions (`hdl.contract
 
 import enum
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 from .nest import DEEP, FLAT, NOWHERE, Depth, Walk, back, jumps, strides
 from .program import (
@@ -71,7 +72,7 @@ class Encoding:
     lane_step_bits: int
     count_bits: int
 
-    @property
+    @cached_property
     def words(self) -> int:
         """16-bit words of an instruction, in whole lines of 16."""
         bits = sum(width for _, width in instruction_fields(self))

@@ -6,20 +6,21 @@ import torch
 from torch import Tensor
 
 from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.fixed_point import FRACTION_BITS
 from deep3.hdl.contract.instruction import Mask
 from deep3.hdl.contract.program import Loss, Memory, Mode, ProgramError
 
 from . import lanes, loss
 from .fixed import ACCUMULATOR_BITS, wrap
-from .operand import force_ones, mask_positions
+from .operand import mask_positions
 from .plan import Operand, Plan
 from .pool import clear_positions, keep_positions, window_maxima
 from .random_words import RandomWords
 
 __all__ = ["Memories", "Outcome", "Rate", "execute"]
 
-_ELEMENTS = 1 << 22
-"""Words of the stream that are gathered at once."""
+_ONE = torch.tensor([1 << FRACTION_BITS], dtype=torch.float64)
+"""1.0 in Q3.12."""
 
 
 @dataclass(frozen=True)
@@ -58,20 +59,31 @@ class Memories:
         self.labels = torch.zeros(config.label_words, dtype=torch.int64)
         self.random = RandomWords(config.columns)
 
-    def gather(self, operand: Operand, outer: Tensor, buffer_offset: int) -> Tensor:
-        """The words of outer tiles with these offsets, int16 [*outer.shape, *operand.vector.shape]; lanes that do not
-        count may be anywhere, and yield any word."""
-        memory = self.located(operand, buffer_offset)
-        return memory[operand.addresses(outer).clamp_(max=len(memory) - 1)]
+    def words(self, operand: Operand, buffer_offset: int, mask_bits: int = 0) -> Tensor:
+        """All words from ``operand.lowest`` on that it may reach, float64; of masked ones those at position 0, then
+        those at position 1 and so on."""
+        found = self.located(operand, buffer_offset)
+        if mask_bits:
+            positions = torch.arange(1 << mask_bits, dtype=torch.int16)[:, None]
+            found = mask_positions(found, positions, mask_bits).flatten()
+        return found.to(torch.float64)
 
-    def scatter(self, operand: Operand, enabled: Tensor, buffer_offset: int, values: Tensor) -> None:
-        """Store 16-bit values [outer, *operand.vector.shape] of the ``enabled`` [outer, lanes]."""
-        where = enabled[:, None, :].expand_as(values)
-        addresses = operand.addresses(operand.outer)[where]
-        self.located(operand, buffer_offset)[addresses] = values[where].to(torch.int16)
+    def gather(self, operand: Operand, buffer_offset: int) -> Tensor:
+        """int64 [outer, *operand.vector.shape]; lanes that do not count yield any word."""
+        places = operand.all_places
+        found = self.located(operand, buffer_offset).index_select(0, places.flatten())
+        return found.view(places.shape).to(torch.int64)
+
+    def scatter(self, operand: Operand, enabled: Tensor | None, buffer_offset: int, values: Tensor) -> None:
+        """Store 16-bit values [outer, *operand.vector.shape], if not all those ``enabled`` [outer, lanes]."""
+        words, places = values.to(torch.int16), operand.all_places
+        if enabled is not None:
+            where = enabled[:, None, :].expand_as(values)
+            words, places = words[where], places[where]
+        self.located(operand, buffer_offset).index_copy_(0, places.flatten(), words.flatten())
 
     def located(self, operand: Operand, buffer_offset: int) -> Tensor:
-        """The memory of an operand from its batch buffer on.
+        """The memory from the lowest to the highest word of an operand, in its batch buffer.
 
         Raises
         ------
@@ -87,7 +99,7 @@ class Memories:
                 f"addresses of {operand.memory.name} must be below {len(memory)},"
                 f" not {operand.highest + offset}"
             )
-        return memory[offset:]
+        return memory[operand.lowest + offset : operand.highest + offset + 1]
 
     def located_labels(self, samples: Tensor, label_offset: int) -> Tensor:
         """Addresses in the label memory."""
@@ -108,38 +120,34 @@ def execute(plan: Plan, memories: Memories, buffer_offset: int, label_offset: in
     instruction = plan.instruction
     sums = wrap(_products(plan, memories, buffer_offset), ACCUMULATOR_BITS)
     values, clipped = _post(plan, memories, sums, buffer_offset, rate)
+    enabled = None if plan.all_enabled else plan.enabled
     errors, correct = None, 0
     if instruction.loss is not Loss.NONE:
         errors, correct = _loss(plan, memories, values, label_offset)
     if errors is not None:
-        memories.scatter(plan.loss_out, plan.enabled, buffer_offset, errors)
+        memories.scatter(plan.loss_out, enabled, buffer_offset, errors)
     elif plan.out is not None:
-        memories.scatter(plan.out, plan.enabled, buffer_offset, values)
-    return Outcome(int((clipped & plan.enabled[:, None, :]).sum()), correct)
+        memories.scatter(plan.out, enabled, buffer_offset, values)
+    counted = clipped if enabled is None else clipped & enabled[:, None, :]
+    return Outcome(int(torch.count_nonzero(counted)), correct)
 
 
 def _products(plan: Plan, memories: Memories, buffer_offset: int) -> Tensor:
     """Sums, int64 [outer, time, tile_width]; float64 is exact, for a reduction of 2^16 tiles of 16 products of 30 bits
     stays below 2^53."""
     instruction = plan.instruction
-    width = instruction.tile_width
+    width, elements = instruction.tile_width, plan.stream.vector.shape[1]
+    mask_bits = {instruction.mask: instruction.mask_bits}
+    loaded = memories.words(plan.load, buffer_offset, mask_bits.get(Mask.LOAD, 0))
+    streamed = memories.words(plan.stream, buffer_offset, mask_bits.get(Mask.STREAM, 0))
+    streamed = torch.cat([streamed, _ONE])
     sums = torch.empty((instruction.outer_count, instruction.time_count, width), dtype=torch.int64)
-    for offsets, tiles in plan.groups:
-        # All entries of a group load alike.
-        load = memories.gather(plan.load, plan.load.outer[tiles[0]], buffer_offset)
-        if instruction.mask is Mask.LOAD:
-            load = mask_positions(load, plan.positions[tiles[0], None, :], instruction.mask_bits)
-        columns = load.flatten(0, 1).to(torch.float64).T
-        at_once = max(1, _ELEMENTS // plan.stream.vector.numel())
-        for first in range(0, len(offsets), at_once):
-            chosen = slice(first, first + at_once)
-            stream = memories.gather(plan.stream, offsets[chosen], buffer_offset)
-            if instruction.mask is Mask.STREAM:
-                stream = mask_positions(stream, plan.positions[tiles[chosen, 0], None, :], instruction.mask_bits)
-            if plan.ones is not None:
-                stream = force_ones(stream, plan.ones)
-            found = (stream.to(torch.float64) @ columns).to(torch.int64)
-            sums[tiles[chosen]] = found.reshape(*found.shape[:2], -1, width).transpose(1, 2)
+    for number, group in enumerate(plan.groups):
+        columns = loaded.index_select(0, group.load).view(-1, elements).T
+        for chosen, places in plan.blocks(number):
+            found = (streamed.index_select(0, places).view(-1, elements) @ columns).to(torch.int64)
+            tiles = group.tiles[chosen]
+            sums[tiles] = found.view(len(tiles), instruction.time_count, -1, width).transpose(1, 2)
     return sums
 
 
@@ -155,7 +163,7 @@ def _post(
         if plan.aux is None:
             mode = instruction.mode.name
             raise ProgramError(f"aux_memory of {mode} must be ACTIVATION, WEIGHT or ERROR, not NONE")
-        words = memories.gather(plan.aux, plan.aux.outer, buffer_offset).to(torch.int64)
+        words = memories.gather(plan.aux, buffer_offset)
         positions = words
         return clear_positions(words, instruction.position_bits)
 

@@ -1,10 +1,11 @@
 """The addresses of an instruction, worked out once: every walk of `hdl.contract.instruction` as index tensors.
 
 A stream address is a sum of what the outer tile, the step of time, and the reduction tile with the lane contribute; the
-same holds for the others. The sums are made where they are needed, outer tile by outer tile: those of a whole
-convolution would be tens of millions.
+same holds for the others. The sums are made outer tile by outer tile, and kept where they are not too many:
+those of a whole convolution can be tens of millions.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,13 +15,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.instruction import POSITION_BITS, Instruction, Ones
+from deep3.hdl.contract.instruction import POSITION_BITS, Instruction, Mask, Ones
 from deep3.hdl.contract.nest import Walk
 from deep3.hdl.contract.program import Memory
 
 from .walker import loop_digits, loop_offsets
 
-__all__ = ["Operand", "Plan"]
+__all__ = ["Group", "Operand", "Plan"]
+
+_KEPT_WORDS = 1 << 22
+"""Places of the stream of an instruction that are kept."""
+
+_BLOCK_WORDS = 1 << 18
+"""Words of the stream that are taken at once."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class Operand:
     vector : [...]
         Of an outer tile whose offset is 0.
     outer : [outer]
-    highest
+    lowest, highest
         Of all addresses that count.
     """
 
@@ -40,12 +47,38 @@ class Operand:
     vector: Tensor
     outer: Tensor
     buffered: bool
+    lowest: int
     highest: int
     address_mask: int
 
-    def addresses(self, outer: Tensor) -> Tensor:
-        """Of outer tiles with these offsets, int64 [*outer.shape, *vector.shape]."""
-        return (outer[..., None, None] + self.vector) & self.address_mask
+    def places(self, outer: Tensor) -> Tensor:
+        """Where words of outer tiles with these offsets lie behind ``lowest``, int64 [*outer.shape, *vector.shape];
+        those that do not count may be anywhere."""
+        addresses = (outer[..., None, None] + self.vector) & self.address_mask
+        return (addresses - self.lowest).clamp_(0, self.highest - self.lowest)
+
+    @cached_property
+    def all_places(self) -> Tensor:
+        """Of all outer tiles, int64 [outer, *vector.shape]."""
+        return self.places(self.outer)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Outer tiles that load the same, one for each offset of the stream; or several, all in the same order.
+
+    Attributes
+    ----------
+    offsets : int64 [offsets]
+        Of what they stream.
+    tiles : int64 [offsets, tiles]
+    load : int32 [tiles * tile_width * elements]
+        Places of what they load.
+    """
+
+    offsets: Tensor
+    tiles: Tensor
+    load: Tensor
 
 
 class Plan:
@@ -59,6 +92,8 @@ class Plan:
     ----------
     enabled : bool [outer, tile_width]
         Output lanes that count.
+    all_enabled
+        All do.
     stream : Operand, vector [time, elements]
         Elements are the lanes of all reduction tiles that count.
     load : Operand, vector [tile_width, elements]
@@ -79,6 +114,7 @@ class Plan:
         self.enabled = torch.from_numpy(
             (outer[:, None] < instruction.outer_count - 1) | (columns < instruction.last_outer_width)
         )
+        self.all_enabled = instruction.last_outer_width >= instruction.tile_width
         self._tile, self._row = self._elements()
         self.stream = self._operands(instruction.stream_memory, instruction.stream, "time")
         self.load = self._operands(instruction.load_memory, instruction.load, "column")
@@ -113,9 +149,8 @@ class Plan:
         return forced
 
     @cached_property
-    def groups(self) -> list[tuple[Tensor, Tensor]]:
-        """Outer tiles by what they stream: distinct stream offsets, and the tiles [offsets, tiles] of each, which load
-        the same tiles in the same order wherever an entry has more than one offset."""
+    def groups(self) -> list[Group]:
+        """All outer tiles."""
         stream, load = self.stream.outer.numpy(), self.load.outer.numpy()
         masked = self.positions.numpy() if self.instruction.mask else np.zeros((len(stream), 0), np.int64)
         tiles: dict[bytes, list[int]] = {}
@@ -125,9 +160,45 @@ class Plan:
         for members in tiles.values():
             key = load[members].tobytes() + masked[members[0]].tobytes()
             alike.setdefault(key, []).append(members)
-        return [
-            (self.stream.outer[[members[0] for members in entry]], torch.tensor(entry)) for entry in alike.values()
-        ]
+        found = []
+        for entry in alike.values():
+            load_places = self._masked(self.load, self.load.outer[entry[0]], entry[0], Mask.LOAD)
+            offsets = self.stream.outer[[members[0] for members in entry]]
+            found.append(Group(offsets, torch.tensor(entry), load_places.to(torch.int32).flatten()))
+        return found
+
+    @cached_property
+    def _kept(self) -> list[list[tuple[slice, Tensor]]]:
+        """`blocks` of each group, where they are few enough."""
+        words = sum(len(group.offsets) for group in self.groups) * self.stream.vector.numel()
+        return [list(self._blocks(group)) for group in self.groups] if words <= _KEPT_WORDS else []
+
+    def blocks(self, number: int) -> Iterator[tuple[slice, Tensor]]:
+        """Offsets of a group, and the places of what they stream, int32 [offsets * time * elements]."""
+        return iter(self._kept[number]) if self._kept else self._blocks(self.groups[number])
+
+    def _blocks(self, group: Group) -> Iterator[tuple[slice, Tensor]]:
+        at_once = max(1, _BLOCK_WORDS // self.stream.vector.numel())
+        for first in range(0, len(group.offsets), at_once):
+            chosen = slice(first, first + at_once)
+            places = self._masked(self.stream, group.offsets[chosen], group.tiles[chosen, 0], Mask.STREAM)
+            if self.ones is not None:
+                places = places.masked_fill(self.ones, self.one_place)
+            yield chosen, places.to(torch.int32).flatten()
+
+    @property
+    def one_place(self) -> int:
+        """Of a 1.0, behind all words of the stream."""
+        span = self.stream.highest - self.stream.lowest + 1
+        return span << self.instruction.mask_bits if self.instruction.mask is Mask.STREAM else span
+
+    def _masked(self, operand: Operand, outer: Tensor, tiles: Tensor | list[int], role: Mask) -> Tensor:
+        """Places of an operand; where it is masked, all its words come once for each position."""
+        places = operand.places(outer)
+        if self.instruction.mask is not role:
+            return places
+        positions = self.positions[tiles] & ((1 << self.instruction.mask_bits) - 1)
+        return places + positions[..., None, :] * (operand.highest - operand.lowest + 1)
 
     def _elements(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Reduction tile and row of every element that counts."""
@@ -176,5 +247,6 @@ class Plan:
             # The adders of the walkers go round.
             tiles = zip(outer, counts, strict=True)
             highest = max(int((start + vector[which] & (modulus - 1)).max()) for start, which in tiles if which.any())
+            lowest = 0
         found = torch.from_numpy(np.ascontiguousarray(vector.T if transpose else vector))
-        return Operand(memory, found, torch.from_numpy(outer), walk.buffered, highest, modulus - 1)
+        return Operand(memory, found, torch.from_numpy(outer), walk.buffered, lowest, highest, modulus - 1)
