@@ -1,11 +1,13 @@
-"""The phases of a fully connected layer as matrix products."""
+"""The phases of a fully connected layer as matrix products, and those of outputs that are values of maps."""
 
 from dataclasses import replace
 
-from deep3.hdl.contract.program import Format, Loss, Mode
+from deep3.hdl.contract.program import Format, Loss, Memory, Mode
 
+from .convolution.constants import readout_table
 from .layout import Layout
 from .schedule import Product, View
+from .steps import Readout, Step
 
 __all__ = ["backward", "forward", "last_forward", "update"]
 
@@ -13,6 +15,12 @@ __all__ = ["backward", "forward", "last_forward", "update"]
 def forward(layout: Layout, number: int) -> Product:
     """What a step writes."""
     step = layout.steps[number]
+    if isinstance(step.operation, Readout):
+        return Product(
+            Mode.FORWARD, step.layer, p=layout.batch, q=step.maps, k=step.maps,
+            left=View.of(layout.reads(number)), right=_identity(layout, step), constant=True,
+            out=View.of(layout.writes(number)),
+        )  # fmt: skip
     samples, weights = layout.reads(number), layout.weights[step.matrix or 0]
     return Product(
         Mode.FORWARD, step.layer, p=layout.batch, q=weights.rows, k=weights.width + 1, biased="k",
@@ -34,11 +42,15 @@ def last_forward(layout: Layout, loss: Loss) -> Product:
 def backward(layout: Layout, number: int) -> Product:
     """Errors of what a step reads."""
     step, before = layout.steps[number], layout.steps[number - 1]
-    weights = layout.weights[step.matrix or 0]
+    if isinstance(step.operation, Readout):
+        inputs, right = step.maps, _identity(layout, step)
+    else:
+        weights = layout.weights[step.matrix or 0]
+        inputs, right = weights.width, View.of(weights).transposed
     return Product(
-        Mode.BACKWARD, step.layer, p=layout.batch, q=weights.width, k=weights.rows,
-        left=View.of(layout.errors_of(number)), right=View.of(weights).transposed,
-        out=View.of(layout.errors_of(number - 1)), aux=View.of(layout.reads(number)),
+        Mode.BACKWARD, step.layer, p=layout.batch, q=inputs, k=step.maps,
+        left=View.of(layout.errors_of(number)), right=right,
+        constant=step.matrix is None, out=View.of(layout.errors_of(number - 1)), aux=View.of(layout.reads(number)),
         function=before.function, position_bits=before.position_bits,
     )  # fmt: skip
 
@@ -52,3 +64,8 @@ def update(layout: Layout, number: int) -> Product:
         left=View.of(layout.reads(number)).transposed, right=View.of(layout.errors_of(number)).transposed,
         out=View.of(weights).transposed, aux=View.of(weights).transposed,
     )  # fmt: skip
+
+
+def _identity(layout: Layout, step: Step) -> View:
+    """Row i is the row before shifted by one: a matrix that lies in less than two of its rows."""
+    return View(Memory.WEIGHT, layout.constants[readout_table(step)] + step.maps - 1, -1, 1, False)

@@ -13,9 +13,10 @@ from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Memory
 
 from .convolution.constants import Table, tables
+from .inputs import rows_of, rows_together, side_by_side, sides
 from .steps import Step, steps
 from .tensors import NO_BORDER, Border, DoesNotFit, Maps, Matrix, Words, pitch_words
-from .weight_order import weight_order
+from .weight_order import row_words, weight_places
 
 __all__ = ["DoesNotFit", "Layout", "Matrix", "most_buffers"]
 
@@ -101,10 +102,26 @@ class Layout:
     @cached_property
     def inputs(self) -> Matrix:
         """Input buffer 0, Q3.12, as the first step reads it (see `hidden`)."""
-        shape = self.steps[0].before
+        return self._inputs(self.rows_together)
+
+    def _inputs(self, together: int) -> Matrix:
         reader = self.steps[0]
-        placed = self._tensor(Memory.ACTIVATION, self.outputs.end, shape, reader.border, _reads_ones(reader))
+        shape, border = reader.before, reader.border
+        if together > 1:
+            channels, _, width = shape
+            shape, border = (together * channels, rows_of(reader, together), width), sides(reader)
+        placed = self._tensor(Memory.ACTIVATION, self.outputs.end, shape, border, _reads_ones(reader))
         return replace(placed, buffered=True)
+
+    @cached_property
+    def rows_together(self) -> int:
+        """Rows of an image that lie side by side in each pixel of the inputs, as a first convolution of few channels
+        has it: as many as make its windows the fewest tiles, if two batches then fit into A."""
+        def fits(together: int) -> bool:
+            inputs = self._inputs(together)
+            return inputs.base + 2 * inputs.words <= self.config.activation_words
+
+        return rows_together(self.steps[0], self.config, fits)
 
     @property
     def buffer_words(self) -> int:
@@ -114,12 +131,12 @@ class Layout:
     @cached_property
     def weights(self) -> tuple[Matrix, ...]:
         """Weights of each layer that has some, Q3.12, row = output neuron or map; its bias follows its last weight.
-        Their order is that of `compiler.weight_order`."""
+        Their order is that of `compiler.weight_order.weight_places`."""
         placed: list[Matrix] = []
-        for outputs, columns in self.network.weight_shapes:
+        for number, step in self._with_weights:
             base = placed[-1].end if placed else 0
-            pitch = pitch_words(columns, self.config.banks)
-            placed.append(Matrix(Memory.WEIGHT, base, outputs, columns - 1, pitch))
+            width = row_words(step, self._together(number))
+            placed.append(Matrix(Memory.WEIGHT, base, step.maps, width, pitch_words(width + 1, self.config.banks)))
         return tuple(placed)
 
     @cached_property
@@ -181,15 +198,18 @@ class Layout:
             When the shape or the type of ``samples`` is not that.
         """
         inputs = self.inputs
-        shapes = ((self.batch, inputs.width), (self.batch, *self.network.input_shape))
+        shapes = ((self.batch, self.network.inputs), (self.batch, *self.network.input_shape))
         if samples.shape[1:] not in shapes or samples.dtype != np.int16:
             raise ValueError(
-                f"samples must be int16 [batches, {self.batch}, {inputs.width}],"
+                f"samples must be int16 [batches, {self.batch}, {self.network.inputs}],"
                 f" not {samples.dtype} {list(samples.shape)}"
             )
         padded = np.empty((len(samples), inputs.words), np.int16)
         for image, batch in zip(padded, samples, strict=True):
-            image[:] = inputs.image(batch.reshape(self.batch, inputs.width), _reads_ones(self.steps[0]))
+            values = batch.reshape(self.batch, *self.network.input_shape)
+            if self.rows_together > 1:
+                values = side_by_side(self.steps[0], self.rows_together, values)
+            image[:] = inputs.image(values.reshape(self.batch, inputs.width), _reads_ones(self.steps[0]))
         return padded
 
     def borders(self) -> Words:
@@ -213,18 +233,18 @@ class Layout:
         if len(parameters) != len(self.weights):
             raise ValueError(f"parameters must hold {len(self.weights)} layers, not {len(parameters)}")
         image = np.zeros(self._weights_end, np.int16)
-        for index, (matrix, order, (weights, bias)) in enumerate(
-            zip(self.weights, self._orders, parameters, strict=True)
+        for index, (matrix, places, (weights, bias)) in enumerate(
+            zip(self.weights, self._places, parameters, strict=True)
         ):
             for name, array, shape in (
-                ("weights", weights, (matrix.rows, matrix.width)), ("bias", bias, (matrix.rows,))
+                ("weights", weights, (matrix.rows, len(places))), ("bias", bias, (matrix.rows,))
             ):  # fmt: skip
                 if array.shape != shape or array.dtype != np.int16:
                     raise ValueError(
                         f"{name} of layer {index} must be int16 {shape}, not {array.dtype} {array.shape}"
                     )
             rows = image[matrix.base : matrix.end].reshape(matrix.rows, matrix.pitch)
-            rows[:, : matrix.width] = weights[:, order]
+            rows[:, places] = weights
             rows[:, matrix.width] = bias
         for table, base in self.constants.items():
             words = table.words(self.config.rows)
@@ -242,16 +262,22 @@ class Layout:
         if image.shape != (self.weights[-1].end,):
             raise ValueError(f"image must have shape ({self.weights[-1].end},), not {image.shape}")
         found = []
-        for matrix, order in zip(self.weights, self._orders, strict=True):
+        for matrix, places in zip(self.weights, self._places, strict=True):
             rows = image[matrix.base : matrix.end].reshape(matrix.rows, matrix.pitch)
-            weights = np.empty((matrix.rows, matrix.width), np.int16)
-            weights[:, order] = rows[:, : matrix.width]
-            found.append((weights, rows[:, matrix.width].copy()))
+            found.append((rows[:, places], rows[:, matrix.width].copy()))
         return found
 
     @cached_property
-    def _orders(self) -> list[NDArray[np.intp]]:
-        return [weight_order(step) for step in self.steps if step.matrix is not None]
+    def _places(self) -> list[NDArray[np.intp]]:
+        return [weight_places(step, self._together(number)) for number, step in self._with_weights]
+
+    @property
+    def _with_weights(self) -> list[tuple[int, Step]]:
+        return [(number, step) for number, step in enumerate(self.steps) if step.matrix is not None]
+
+    def _together(self, number: int) -> int:
+        """Rows of an image side by side in what a step reads."""
+        return 1 if number else self.rows_together
 
 
 def _reads_ones(step: Step) -> bool:

@@ -12,10 +12,11 @@ from deep3.hdl.contract.instruction import Instruction
 from deep3.hdl.contract.program import Loss, StartParameters
 
 from . import dense
-from .convolution import convolution, pool
+from .convolution import backward, forward, pool, update
 from .layout import Layout
 from .phase import Orientation, Phase
 from .schedule import schedule
+from .steps import Readout
 from .tensors import DoesNotFit
 
 __all__ = ["Lowered", "Orientation", "Phase", "Program", "lower", "quantise_rate"]
@@ -119,9 +120,9 @@ def lower(network: Network, config: EngineConfig, batch: int, buffers: int = 2) 
     if config.loss_unit:
         training = [*hidden, schedule(dense.last_forward(layout, network.loss), config), *_learn(layout)]
         classify = [*hidden, schedule(dense.last_forward(layout, Loss.ARGMAX), config)]
-    forward = [*hidden, schedule(dense.last_forward(layout, Loss.NONE), config)]
+    outputs = [*hidden, schedule(dense.last_forward(layout, Loss.NONE), config)]
     placed: list[Program] = []
-    for phases in (training, classify, forward):
+    for phases in (training, classify, outputs):
         placed.append(Program(placed[-1].end if placed else 0, tuple(phases)))
     if placed[-1].end > config.max_instructions:
         raise DoesNotFit(
@@ -153,10 +154,10 @@ def quantise_rate(learning_rate: float, batch: int) -> tuple[int, int]:
 
 def _forward(layout: Layout, number: int) -> Phase:
     operation = layout.steps[number].operation
-    if isinstance(operation, Dense):
+    if isinstance(operation, Dense | Readout):
         return schedule(dense.forward(layout, number), layout.config)
     if isinstance(operation, Convolution):
-        return convolution.forward(layout, number)
+        return forward.forward(layout, number)
     return pool.forward(layout, number)
 
 
@@ -170,14 +171,14 @@ def _learn(layout: Layout) -> list[Phase]:
         if isinstance(operation, Dense):
             phases.append(schedule(dense.update(layout, number), layout.config))
         elif isinstance(operation, Convolution):
-            phases.append(convolution.update(layout, number))
+            phases.append(update.update(layout, number))
     return phases
 
 
 def _backward(layout: Layout, number: int) -> Phase:
     operation = layout.steps[number].operation
-    if isinstance(operation, Dense):
+    if isinstance(operation, Dense | Readout):
         return schedule(dense.backward(layout, number), layout.config)
     if isinstance(operation, Convolution):
-        return convolution.backward(layout, number)
+        return backward.backward(layout, number)
     return pool.backward(layout, number)

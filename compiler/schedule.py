@@ -62,7 +62,8 @@ class View:
 class Product:
     """out[p, q] = sum over k of left[p, k] * right[q, k], before orientation and tiling.
 
-    ``biased`` is the letter of the dimension that holds one extra element for the bias, if any.
+    ``biased`` is the letter of the dimension that holds one extra element for the bias, if any. A ``constant`` factor
+    does no useful work: it moves values.
     """
 
     mode: Mode
@@ -80,17 +81,20 @@ class Product:
     function: Function = Function.IDENTITY
     position_bits: int = 0
     biased: str = ""
+    constant: bool = False
 
     @property
     def macs(self) -> int:
         """See `Phase.macs`."""
-        return self._plain("p") * self._plain("q") * self._plain("k")
+        return 0 if self.constant else self._plain("p") * self._plain("q") * self._plain("k")
 
     def _plain(self, dimension: str) -> int:
         return int(getattr(self, dimension)) - int(dimension == self.biased)
 
     def ideal_cycles(self, orientation: Orientation, config: EngineConfig) -> int:
         """See `Phase.ideal_cycles`."""
+        if self.constant:
+            return 0
         time, stationary = ("p", "q") if orientation is Orientation.A else ("q", "p")
         tiles = _tiles(self._plain(stationary), config.columns) * _tiles(self._plain("k"), config.rows)
         return tiles * self._plain(time)

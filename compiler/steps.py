@@ -9,9 +9,14 @@ from deep3.hdl.contract.program import Function
 
 from .tensors import NO_BORDER, Border, DoesNotFit
 
-__all__ = ["Operation", "Step", "steps"]
+__all__ = ["Operation", "Readout", "Step", "steps"]
 
-Operation = Dense | Convolution | MaxPool | MeanPool
+@dataclass(frozen=True)
+class Readout:
+    """The values of maps of one pixel, as they are: the outputs of a network that does not end with a dense layer."""
+
+
+Operation = Dense | Convolution | MaxPool | MeanPool | Readout
 
 MAX_POSITIONS = 1 << POSITION_BITS
 
@@ -43,9 +48,14 @@ class Step:
     matrix: int | None
 
     @property
+    def maps(self) -> int:
+        """Maps, or neurons, that are computed."""
+        return self.behind[0]
+
+    @property
     def function(self) -> Function:
         """Of the values that are written."""
-        return Function.IDENTITY if isinstance(self.operation, MaxPool) else self.operation.function
+        return Function.IDENTITY if isinstance(self.operation, MaxPool | Readout) else self.operation.function
 
     @property
     def positions(self) -> int:
@@ -61,7 +71,7 @@ class Step:
     @property
     def border(self) -> Border:
         """What must lie around the maps that are read."""
-        if isinstance(self.operation, Dense):
+        if isinstance(self.operation, Dense | Readout):
             return NO_BORDER
         layer, (_, *sizes) = self.operation, self.before
         counts = layer.output_shape(self.before)[1:]
@@ -102,6 +112,13 @@ def steps(network: Network, forward_only: bool = False) -> tuple[Step, ...]:
         behind = layer.output_shape(network.shapes[number])
         found.append(Step(number, layer, None, shape, behind, matrix))
         shape = behind
+    if not isinstance(found[-1].operation, Dense):
+        _, height, width = found[-1].behind
+        if (height, width) != (1, 1):
+            raise DoesNotFit(
+                f"outputs do not fit: maps of 1 x 1 needed behind the last layer, not {height} x {width}; add Dense"
+            )
+        found.append(Step(found[-1].layer, Readout(), None, found[-1].behind, (found[-1].maps,), None))
     for step in found:
         if step.positions > MAX_POSITIONS:
             raise DoesNotFit(

@@ -96,12 +96,18 @@ class Direct:
             elif number in computing:
                 matrix = next(matrices) if isinstance(layer, Dense | Convolution) else None
                 stored = Stored(layer, matrix, None, values)
-                logits = number == computing[-1] and self.network.loss is Loss.SOFTMAX
+                logits = number == computing[-1] and isinstance(layer, Dense) and self.network.loss is Loss.SOFTMAX
                 values = self._layer(stored, logits)
                 stored.behind = values
                 found.append(stored)
             else:
                 values = values.reshape(len(values), -1)
+        if not isinstance(found[-1].layer, Dense):
+            # The last maps are read once more.
+            outputs = values.reshape(len(values), -1)
+            last = Stored(Dense(outputs.shape[1]), None, None, outputs)
+            last.behind = self._forward_lane(4096 * outputs, Function.IDENTITY, self.network.loss is Loss.SOFTMAX)
+            found.append(last)
         return found
 
     def _layer(self, stored: Stored, logits: bool) -> Integers:
@@ -178,6 +184,8 @@ class Direct:
     def _below(self, here: Stored, error: Integers) -> Integers:
         """Sums of the errors of what was read."""
         layer, x = here.layer, here.before
+        if isinstance(layer, Dense) and here.matrix is None:
+            return 4096 * error
         if isinstance(layer, Dense):
             return error @ self.weights[here.matrix or 0][:, :-1]
         if isinstance(layer, MaxPool):

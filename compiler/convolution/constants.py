@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deep3.compiler.network.layers import Dense, MaxPool, MeanPool
-from deep3.compiler.steps import Step
+from deep3.compiler.steps import Readout, Step
 
 from .windows import gradient_runs, window_lengths
 
-__all__ = ["IDENTITY", "Table", "gradient_table", "identity_words", "tables"]
+__all__ = ["IDENTITY", "Table", "gradient_table", "identity_words", "readout_table", "tables"]
 
 _STEPS = 4096
 """1.0 in Q3.12."""
@@ -29,12 +29,16 @@ class Table:
     ----------
     divisors
         One for each matrix.
+    width
+        Of matrices of another size than the rows of the array.
     """
 
     divisors: tuple[int, ...]
+    width: int | None = None
 
     def words(self, rows: int) -> NDArray[np.int16]:
         """Q3.12 words."""
+        rows = self.width or rows
         words = np.zeros((len(self.divisors), identity_words(rows)), np.int16)
         words[:, rows - 1] = [round(_STEPS / divisor) for divisor in self.divisors]
         return words.reshape(-1)
@@ -57,11 +61,18 @@ def tables(steps: Sequence[Step], first: int) -> list[Table]:
         if isinstance(step.operation, MeanPool):
             lengths = product(*(sorted(set(window_lengths(step, dimension))) for dimension in (0, 1)))
             found += [Table((down * across,)) for down, across in lengths]
-        if number > first and not isinstance(step.operation, Dense):
+        if isinstance(step.operation, Readout):
+            found.append(readout_table(step))
+        elif number > first and not isinstance(step.operation, Dense):
             for down, across in product(gradient_runs(step, 0), gradient_runs(step, 1)):
                 if isinstance(step.operation, MeanPool) or not (down.taps and across.taps):
                     found.append(gradient_table(down.label, across.label))
     return list(dict.fromkeys(found))
+
+
+def readout_table(step: Step) -> Table:
+    """An identity matrix as large as the outputs."""
+    return Table((1,), step.maps)
 
 
 def gradient_table(down: tuple[int, ...], across: tuple[int, ...]) -> Table:

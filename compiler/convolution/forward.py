@@ -11,6 +11,7 @@ from deep3.compiler.tensors import Maps
 from deep3.hdl.contract.instruction import Instruction, Ones
 from deep3.hdl.contract.program import Mode
 
+from .kernel import kernel_of
 from .loops import Level, Loop, Place, Strides, instruction, splits
 
 __all__ = ["forward"]
@@ -44,29 +45,27 @@ def _instructions(layout: Layout, number: int, first: int, count: int, tile_widt
     assert isinstance(operation, Convolution)
     assert isinstance(x, Maps)
     assert isinstance(out, Maps)
-    (kernel_height, kernel_width), (down, across) = operation.kernel, operation.stride
-    across_words, down_words = across * x.channels, down * x.row_pitch
+    kernel = kernel_of(layout, number)
     pool_height, pool_width = step.pool.kernel if step.pool else (1, 1)
     _, height, width = step.behind
     window = Loop()
-    window = window.then(Level(pool_width, Strides(stream=across_words)))
-    window = window.then(Level(pool_height, Strides(stream=down_words)))
+    window = window.then(Level(pool_width, Strides(stream=kernel.across)))
+    window = window.then(Level(pool_height, Strides(stream=kernel.down)))
     free = [
-        Level(width, Strides(stream=pool_width * across_words, out=out.channels)),
-        Level(height, Strides(stream=pool_height * down_words, out=out.row_pitch)),
+        Level(width, Strides(stream=pool_width * kernel.across, out=out.channels)),
+        Level(height, Strides(stream=pool_height * kernel.down, out=out.row_pitch)),
         Level(layout.batch, Strides(stream=x.pitch, out=out.pitch)),
     ]
     fixed = [Level(count, Strides(load=tile_width * weights.pitch, out=tile_width))]
 
     rows = config.rows
-    run = kernel_width * x.channels
-    slices = tiles(run, rows)
-    edge = run - (slices - 1) * rows
+    slices = tiles(kernel.run, rows)
+    edge = kernel.run - (slices - 1) * rows
     reduction = Loop().then(Level(slices, Strides(stream=rows, load=rows)), keep=edge < rows)
     free_lane = edge < rows
-    reduction = reduction.then(Level(kernel_height, Strides(stream=x.row_pitch, load=run)), keep=not free_lane)
-    top, left = operation.padding
-    stream = Place(x.memory, x.at(-top, -left), 1, x.buffered)
+    next_row = Strides(stream=kernel.row_pitch, load=kernel.run)
+    reduction = reduction.then(Level(kernel.rows, next_row), keep=not free_lane)
+    stream = Place(x.memory, kernel.origin, 1, x.buffered)
     load = Place(weights.memory, weights.base + first * weights.pitch)
     return [
         instruction(

@@ -15,6 +15,7 @@ from deep3.compiler.tensors import Maps
 from deep3.hdl.contract.instruction import Instruction, Mask, Ones
 from deep3.hdl.contract.program import Mode
 
+from .kernel import Kernel, kernel_of
 from .loops import Level, Loop, Place, Split, Strides, instruction
 
 __all__ = ["update"]
@@ -40,16 +41,15 @@ def _instructions(layout: Layout, number: int, tile_width: int) -> list[Instruct
     operation = step.operation
     x, errors, weights = layout.reads(number), layout.errors_of(number), layout.weights[step.matrix or 0]
     assert isinstance(operation, Convolution)
-    assert isinstance(x, Maps)
     assert isinstance(errors, Maps)
+    kernel = kernel_of(layout, number)
     rows, batch = config.rows, layout.batch
     slices = tiles(batch, rows)
     edge = batch - (slices - 1) * rows
     reduction = Loop().then(Level(slices, Strides(rows * x.pitch, rows * errors.pitch)), keep=edge < rows)
     pool = step.pool.kernel if step.pool else (1, 1)
     positions = 1
-    for dimension, stream, load in ((1, x.channels, errors.channels), (0, x.row_pitch, errors.row_pitch)):
-        moved = operation.stride[dimension] * stream
+    for dimension, moved, load in ((1, kernel.across, errors.channels), (0, kernel.down, errors.row_pitch)):
         reduction = reduction.then(Level(pool[dimension], Strides(stream=moved, positions=positions)))
         positions *= pool[dimension]
         reduction = reduction.then(Level(step.behind[1 + dimension], Strides(pool[dimension] * moved, load)))
@@ -59,15 +59,14 @@ def _instructions(layout: Layout, number: int, tile_width: int) -> list[Instruct
     masked: dict[str, Any] = {}
     if step.position_bits:
         masked = {"mask": Mask.LOAD, "mask_bits": step.position_bits, "positions": 0}
-    top, left = operation.padding
-    run = operation.kernel[1] * x.channels
     made = []
-    for row, column, time in _chunks(operation.kernel[0], run, x.row_pitch, config.accumulator_words - 1):
-        bias = row * run + column + time.count == weights.width
-        place = Place(weights.memory, weights.base + row * run + column, weights.pitch)
+    chunks = list(_chunks(kernel, config.accumulator_words - 1))
+    for row, word, time in chunks:
+        bias = (row, word, time) == chunks[-1]
+        place = Place(weights.memory, weights.base + row * kernel.run + word, weights.pitch)
         made.append(instruction(
             Split(time, outer, Strides()), reduction, config=config, tile_width=tile_width, column_stride=1,
-            stream=Place(x.memory, x.at(row - top, -left) + column, x.pitch, x.buffered),
+            stream=Place(x.memory, kernel.origin + row * kernel.row_pitch + word, x.pitch, x.buffered),
             load=Place(errors.memory, errors.origin, errors.pitch),
             out=place, aux=place,
             mode=Mode.UPDATE, ones=Ones.TIME if bias else Ones.NONE, time_count=time.count + bias,
@@ -77,23 +76,33 @@ def _instructions(layout: Layout, number: int, tile_width: int) -> list[Instruct
     return made
 
 
-def _chunks(rows: int, run: int, row_pitch: int, most: int) -> Iterator[tuple[int, int, Loop]]:
+def _chunks(kernel: Kernel, most: int) -> Iterator[tuple[int, int, Loop]]:
     """Parts of the kernels of at most so many words: first row, first word of it, and the loop over them.
 
     A step behind the last of all comes to the bias.
     """
+    whole_rows = kernel.rows if kernel.last_pixel == kernel.pixel else kernel.rows - 1
     word = Strides(stream=1, out=1, aux=1)
-    row = Strides(stream=row_pitch, out=run, aux=run)
-    if run > most:
-        for number in range(rows):
-            for begin, end in _even(run, most):
+    row = Strides(stream=kernel.row_pitch, out=kernel.run, aux=kernel.run)
+    if kernel.run > most:
+        for number in range(whole_rows):
+            for begin, end in _even(kernel.run, most):
                 yield number, begin, Loop().then(Level(end - begin, word), keep=True)
-        return
-    for begin, end in _even(rows, most // run):
-        yield begin, 0, Loop().then(Level(run, word), keep=True).then(Level(end - begin, row))
+    else:
+        for begin, end in _even(whole_rows, most // kernel.run):
+            yield begin, 0, Loop().then(Level(kernel.run, word), keep=True).then(Level(end - begin, row))
+    if whole_rows < kernel.rows:
+        # Of each pixel of the last row some words only.
+        pixels = kernel.run // kernel.pixel
+        for begin, end in _even(pixels, most // kernel.last_pixel):
+            part = Loop().then(Level(kernel.last_pixel, word), keep=True)
+            beside = Strides(stream=kernel.pixel, out=kernel.pixel, aux=kernel.pixel)
+            yield whole_rows, begin * kernel.pixel, part.then(Level(end - begin, beside), keep=True)
 
 
 def _even(count: int, most: int) -> Iterator[tuple[int, int]]:
     """(begin, end) of parts of at most so many."""
     parts = tiles(count, most)
+    if not parts:
+        return iter(())
     return pairwise(count * part // parts for part in range(parts + 1))

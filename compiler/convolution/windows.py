@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from deep3.compiler.network.layers import Dense, MeanPool
-from deep3.compiler.steps import Step
+from deep3.compiler.steps import Readout, Step
 
 __all__ = ["Run", "gradient_runs", "runs", "window_lengths"]
 
@@ -58,7 +58,7 @@ def gradient_runs(step: Step, dimension: int) -> list[Run]:
     Labels are the lengths of the windows of a mean.
     """
     operation = step.operation
-    assert not isinstance(operation, Dense)
+    assert not isinstance(operation, Dense | Readout)
     pool = step.pool.kernel[dimension] if step.pool else 1
     lengths = window_lengths(step, dimension) if isinstance(operation, MeanPool) else []
     return runs(
@@ -71,7 +71,7 @@ def gradient_runs(step: Step, dimension: int) -> list[Run]:
 def window_lengths(step: Step, dimension: int) -> list[int]:
     """What the mean of each window is divided by, in one dimension: its length without what lies beyond the padding."""
     operation = step.operation
-    assert not isinstance(operation, Dense)
+    assert not isinstance(operation, Dense | Readout)
     kernel, stride, padding = (pair[dimension] for pair in (operation.kernel, operation.stride, operation.padding))
     begins = [window * stride - padding for window in range(step.behind[1 + dimension])]
     return [min(begin + kernel, step.before[1 + dimension] + padding) - begin for begin in begins]

@@ -66,6 +66,11 @@ def networks(draw: st.DrawFn) -> Network:
         for kind in draw(st.sampled_from([(convolutions,), (convolutions, pools), (pools,)])):
             layers.append(draw(kind(shape)))
             shape = layers[-1].output_shape(shape)
+    if draw(st.integers(0, 3)) == 0:
+        layers.append(Convolution(draw(st.integers(2, 9)), shape[1:]))
+        if draw(st.booleans()):
+            layers.append(draw(st.sampled_from([MaxPool((1, 1), (1, 1)), MeanPool((1, 1), (1, 1))])))
+        return Network(first, (*layers, Flatten()), draw(st.sampled_from([Loss.SOFTMAX, Loss.MSE])))
     layers.append(Flatten())
     if not any(isinstance(layer, Convolution) for layer in layers) or draw(st.booleans()):
         layers.append(Dense(draw(st.integers(1, 9)), draw(FUNCTIONS)))
