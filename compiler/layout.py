@@ -69,7 +69,7 @@ class Layout:
             _check("classes", network.classes, config.accumulator_words, "sums (accumulator_words)")
             _check("labels", self.batch * self.buffers, config.label_words, "words (label_words)")
             _check("errors", self.errors[-1].end, config.error_words, "words (error_bank_words x banks)")
-        _check("weights", self._weights_end, config.weight_words, "words (weight_bank_words x banks)")
+        _check("weights", self.weights_end, config.weight_words, "words (weight_bank_words x banks)")
         words = self.inputs.base + self.buffers * self.buffer_words
         _check("activations", words, config.activation_words, "words (activation_bank_words x banks)")
 
@@ -158,7 +158,8 @@ class Layout:
         return found
 
     @property
-    def _weights_end(self) -> int:
+    def weights_end(self) -> int:
+        """First address of W behind weights and constants."""
         ends = [base + len(table.words(self.config.rows)) for table, base in self.constants.items()]
         return max(ends, default=self.weights[-1].end)
 
@@ -232,7 +233,7 @@ class Layout:
         """
         if len(parameters) != len(self.weights):
             raise ValueError(f"parameters must hold {len(self.weights)} layers, not {len(parameters)}")
-        image = np.zeros(self._weights_end, np.int16)
+        image = np.zeros(self.weights_end, np.int16)
         for index, (matrix, places, (weights, bias)) in enumerate(
             zip(self.weights, self._places, parameters, strict=True)
         ):

@@ -1,8 +1,11 @@
 """Engines that a device can hold, and the memories they need for a network."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from deep3.compiler.lowering import lower
+from deep3.compiler.network.network import Network
+from deep3.compiler.tensors import DoesNotFit
 from deep3.hdl.contract.config import BANK_GRANULARITY_WORDS, LIMITS, EngineConfig
 from deep3.hdl.contract.program import ADDRESS_BITS
 
@@ -11,7 +14,7 @@ from .devices import Device
 from .local_network import operand_words
 from .resources import Link, block_rams, block_rams_available, blocks_taken, logic, multipliers, multipliers_available
 
-__all__ = ["Shortage", "engine_for", "geometries", "shortages"]
+__all__ = ["Shortage", "engine_for", "engine_holding", "geometries", "shortages"]
 
 FEWEST_CLASSES = 16
 """Of an engine chosen here: its next layout may have more outputs, and smaller tables save next to nothing."""
@@ -69,6 +72,31 @@ def engine_for(
         label_words=labels,
         max_classes=max(FEWEST_CLASSES, classes),
         max_layers=layers,
+    )
+
+
+def engine_holding(network: Network, like: EngineConfig, batch: int, buffers: int = 1) -> EngineConfig | None:
+    """An engine like another, with the smallest operand memories that hold a network of any layers; None where no
+    engine is that large."""
+    most = like.limit("weight_bank_words").high
+    roomy = replace(
+        like, activation_bank_words=most, weight_bank_words=most, error_bank_words=most,
+        label_words=LIMITS["label_words"].high, convolution=like.convolution or not network.is_dense,
+    )  # fmt: skip
+    try:
+        layout = lower(network, roomy, batch, buffers).layout
+    except DoesNotFit:
+        return None
+
+    def bank_words(words: int) -> int:
+        return -(-words // (like.banks * BANK_GRANULARITY_WORDS)) * BANK_GRANULARITY_WORDS
+
+    return replace(
+        roomy,
+        activation_bank_words=bank_words(layout.inputs.base + buffers * layout.buffer_words),
+        weight_bank_words=bank_words(layout.weights_end),
+        error_bank_words=bank_words(layout.errors[-1].end if layout.errors else 0),
+        label_words=max(like.label_words, 1 << (batch * buffers - 1).bit_length()),
     )
 
 

@@ -13,7 +13,7 @@ from deep3.host.data import Dataset, load
 from deep3.host.global_network.global_network import GlobalNetwork
 from deep3.host.projection.dictionary import Projection
 from deep3.host.workers.assignment import Assignment, Worker, equal_assignments
-from deep3.host.workers.open import WorkerSpec, check_layers, check_rate, engine_of, open_workers, parse_workers
+from deep3.host.workers.open import WorkerSpec, check_rate, engine_of, open_workers, parse_workers
 
 from .checkpoint import Checkpoint, CheckpointError
 from .coordinator import Schedule
@@ -119,7 +119,6 @@ def begin(
     if network is None:
         topology = settings.topology(prepared.projection.outputs, dataset.classes)
         network = GlobalNetwork.initialise(topology, settings.ratio, settings.seed)
-    check_layers(specs, network.topology)
     engine = engine_of(specs, given, network.local_topology(), settings.batch)
     return Run(settings, dataset, prepared, specs, network, engine, first)
 

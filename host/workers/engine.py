@@ -79,7 +79,7 @@ class FpgaBackend:
             lowered = lower(topology, config, batch, max(1, buffers))
         except DoesNotFit as error:
             remedy = what_fits(topology, config, batch)
-            raise BackendError(f"local network {topology.sizes} on {name}: {error}; {remedy}") from None
+            raise BackendError(f"local network {topology.widths} on {name}: {error}; {remedy}") from None
         except ValueError as error:
-            raise BackendError(f"local network {topology.sizes} on {name}: {error}") from None
+            raise BackendError(f"local network {topology.widths} on {name}: {error}") from None
         self._board.load(lowered)

@@ -6,9 +6,8 @@ from dataclasses import replace
 from deep3.compiler.layout import DoesNotFit, most_buffers
 from deep3.compiler.lowering import lower
 from deep3.compiler.network.network import Network
-from deep3.cost_model.engine_choice import engine_for
+from deep3.cost_model.engine_choice import engine_holding
 from deep3.hdl.contract.config import LIMITS, EngineConfig
-from deep3.hdl.contract.program import ADDRESS_BITS
 
 from .base import BackendError
 
@@ -19,28 +18,28 @@ MOST_LABELS = LIMITS["label_words"].high
 MOST_LAYERS = LIMITS["max_layers"].high
 
 
-def engines(batch: int, classes: int, layers: int) -> list[EngineConfig]:
+def engines(batch: int, classes: int, layers: int, convolution: bool = False) -> list[EngineConfig]:
     """Those to choose from, the smallest first: few, so that their virtual boards are usually built already.
 
-    The default engine, then with all three operand memories doubled together until each has all 2^18 words; each also
-    with the program memory of 16 layers. Labels, classes and layers are doubled, each by itself, as far as the network
-    needs.
+    The default engine, then with all three operand memories doubled together until each has all the words that an
+    address names; each also with the program memory of 16 layers. Labels, classes and layers are doubled, each by
+    itself, as far as the network needs.
     """
-    config = EngineConfig()
+    config = EngineConfig(convolution=convolution)
     config = replace(
         config,
         label_words=_doubled(config.label_words, batch, MOST_LABELS),
         max_classes=_doubled(config.max_classes, classes, MOST_CLASSES),
         max_layers=_doubled(config.max_layers, layers, MOST_LAYERS),
     )
-    most = (1 << ADDRESS_BITS) // config.banks
+    most = config.limit("weight_bank_words").high
     found = [config, replace(config, max_layers=MOST_LAYERS)]
     while config.weight_bank_words < most:
         config = replace(
             config,
             activation_bank_words=min(2 * config.activation_bank_words, most),
-            weight_bank_words=2 * config.weight_bank_words,
-            error_bank_words=2 * config.error_bank_words,
+            weight_bank_words=min(2 * config.weight_bank_words, most),
+            error_bank_words=min(2 * config.error_bank_words, most),
         )
         found += [config, replace(config, max_layers=MOST_LAYERS)]
     return found
@@ -56,7 +55,8 @@ def choose_engine(networks: Sequence[Network], batch: int) -> EngineConfig:
     """
     classes = max(network.classes for network in networks)
     reason: DoesNotFit | None = None
-    for config in engines(batch, classes, max(len(network.layers) for network in networks)):
+    layers = max(len(network.trained) for network in networks)
+    for config in engines(batch, classes, layers, not all(network.is_dense for network in networks)):
         try:
             for network in networks:
                 lower(network, config, batch, max(1, most_buffers(network, config, batch)))
@@ -64,7 +64,7 @@ def choose_engine(networks: Sequence[Network], batch: int) -> EngineConfig:
             reason = error
             continue
         return config
-    sizes = max(networks, key=lambda network: network.parameters).sizes
+    sizes = max(networks, key=lambda network: network.parameters).widths
     raise BackendError(
         f"no engine holds local network {sizes}: {reason}; a smaller --ratio, --hidden or --batch, or a --projection "
         f"with fewer features, would fit"
@@ -73,8 +73,8 @@ def choose_engine(networks: Sequence[Network], batch: int) -> EngineConfig:
 
 def what_fits(network: Network, config: EngineConfig, batch: int) -> str:
     """The remedy where a network does not fit a given engine: the words that it needs, and other ways out."""
-    needed = engine_for(config.rows, config.columns, network.sizes, batch, 1, config.max_layers)
-    if needed is None or needed.label_words < batch:
+    needed = engine_holding(network, config, batch)
+    if needed is None:
         return "no engine is that large: a smaller --ratio, --hidden or --batch would fit"
     words = ", ".join(
         f"{name} = {max(getattr(needed, name), getattr(config, name))}"

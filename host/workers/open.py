@@ -20,7 +20,7 @@ from .engine import FpgaBackend
 from .engine_choice import choose_engine
 from .threads import worker_threads
 
-__all__ = ["WorkerSpec", "check_layers", "check_rate", "engine_of", "open_workers", "parse_workers"]
+__all__ = ["WorkerSpec", "check_rate", "engine_of", "open_workers", "parse_workers"]
 
 COUNTED = ("cpu", "cuda", "golden", "virtual")
 CHOSEN = ("golden", "virtual")
@@ -135,22 +135,6 @@ def engine_of(specs: list[WorkerSpec], given: EngineConfig | None, topology: Net
     if given is None and kinds.intersection(CHOSEN) and not kinds.intersection(BOARDS):
         return choose_engine([topology], batch)
     return given or EngineConfig()
-
-
-def check_layers(specs: list[WorkerSpec], network: Network) -> None:
-    """Every worker computes every layer of the network.
-
-    Raises
-    ------
-    WorkerUsageError
-        When one does not.
-    """
-    engine = next((spec for spec in specs if spec.kind in CHOSEN + BOARDS), None)
-    if engine is not None and not network.is_dense:
-        kinds = ", ".join(dict.fromkeys(type(layer).__name__ for layer in network.layers))
-        raise WorkerUsageError(
-            f"worker {engine.name} computes fully connected layers alone, not {kinds}; cpu and cuda workers compute all"
-        )
 
 
 def check_rate(specs: list[WorkerSpec], rate: float, ratio: float, batch: int) -> None:

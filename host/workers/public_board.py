@@ -114,7 +114,7 @@ class Board:
             buffers = most_buffers(network, self.config, batch)
             lowered = lower(network, self.config, batch, max(1, buffers))
         except ValueError as error:
-            raise BoardUseError(f"network {network.sizes} on {self._board.port.name}: {error}") from None
+            raise BoardUseError(f"network {network.widths} on {self._board.port.name}: {error}") from None
         if weights is None:
             weights = GlobalNetwork.initialise(network, 1.0, seed).weights
         self._board.load(lowered)
@@ -139,7 +139,7 @@ class Board:
     @weights.setter
     def weights(self, weights: Weights) -> None:
         network = self._loaded()
-        expected = [(outputs, inputs + 1) for inputs, outputs in zip(network.sizes, network.sizes[1:], strict=False)]
+        expected = list(network.weight_shapes)
         matrices = [np.asarray(matrix, np.float64) for matrix in weights]
         if [matrix.shape for matrix in matrices] != expected:
             raise BoardUseError(f"weights must have the shapes {expected}, not {[matrix.shape for matrix in matrices]}")

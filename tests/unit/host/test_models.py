@@ -201,11 +201,6 @@ def test_what_is_no_model_is_refused(
         (["--ratio", "0.5"], "ratio must be 1 for a network that is not all fully connected, not 0.5"),
         (["--input-shape", "1,28,28"], "input-shape 1,28,28 is that of 784 values; digits has 64"),
         (["--input-shape", "8,8"], "input-shape must be features, or channels,height,width, not 8,8"),
-        (
-            ["--worker", "golden:1"],
-            "worker golden-1 computes fully connected layers alone, not Convolution, MaxPool, Flatten, Dense; "
-            "cpu and cuda workers compute all",
-        ),
     ],
 )
 def test_what_does_not_go_with_a_model(
