@@ -6,85 +6,15 @@ from convolution_reference import Direct
 from dense_reference import Randomness
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from map_networks import CIFAR_QUICK, LENET, configs, networks
 
 from deep3.compiler.layout import DoesNotFit
 from deep3.compiler.lowering import Lowered, lower, quantise_rate
-from deep3.compiler.network.layers import Convolution, Dense, Flatten, Layer, MaxPool, MeanPool, Pair, Shape
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.nest import back
-from deep3.hdl.contract.program import Function, Loss, Mode, Space
+from deep3.hdl.contract.program import Mode, Space
 from deep3.sim.golden.engine.engine import Engine
-
-FUNCTIONS = st.sampled_from(list(Function))
-
-LENET = Network(
-    (1, 28, 28),
-    (
-        Convolution(6, (5, 5), padding=(2, 2), function=Function.TANH), MaxPool((2, 2), (2, 2)),
-        Convolution(16, (5, 5), function=Function.TANH), MaxPool((2, 2), (2, 2)), Flatten(),
-        Dense(120, Function.TANH), Dense(84, Function.TANH), Dense(10),
-    ),
-)  # fmt: skip
-LARGE = EngineConfig(
-    activation_bank_words=16384, weight_bank_words=16384, error_bank_words=16384, max_layers=16, convolution=True
-)
-
-
-@st.composite
-def pairs(draw: st.DrawFn, low: int, high: int) -> Pair:
-    return draw(st.integers(low, high)), draw(st.integers(low, high))
-
-
-@st.composite
-def convolutions(draw: st.DrawFn, shape: Shape) -> Convolution:
-    """Strides beyond the kernel and paddings at least the kernel among them."""
-    padding = draw(pairs(0, 3))
-    kernel = tuple(draw(st.integers(1, min(5, size + 2 * p))) for size, p in zip(shape[1:], padding, strict=True))
-    return Convolution(draw(st.integers(1, 9)), kernel, draw(pairs(1, 4)), padding, draw(FUNCTIONS))
-
-
-@st.composite
-def pools(draw: st.DrawFn, shape: Shape) -> Layer:
-    """Half of them tile the maps; others overlap, leave gaps, have a padding or reach beyond."""
-    kernel = tuple(draw(st.integers(1, min(4, size))) for size in shape[1:])
-    if draw(st.booleans()):
-        kernel = tuple(min(2, size) for size in shape[1:])
-        return MaxPool(kernel, kernel)
-    padding = tuple(draw(st.integers(0, size // 2)) for size in kernel)
-    if draw(st.booleans()):
-        return MaxPool(kernel, draw(pairs(1, 4)), padding, draw(st.booleans()))
-    return MeanPool(kernel, draw(pairs(1, 4)), padding, draw(st.booleans()), draw(FUNCTIONS))
-
-
-@st.composite
-def networks(draw: st.DrawFn) -> Network:
-    shape: Shape = (draw(st.integers(1, 5)), draw(st.integers(1, 11)), draw(st.integers(1, 11)))
-    first = shape
-    layers: list[Layer] = []
-    for _ in range(draw(st.integers(1, 3))):
-        for kind in draw(st.sampled_from([(convolutions,), (convolutions, pools), (pools,)])):
-            layers.append(draw(kind(shape)))
-            shape = layers[-1].output_shape(shape)
-    if draw(st.integers(0, 3)) == 0:
-        layers.append(Convolution(draw(st.integers(2, 9)), shape[1:]))
-        if draw(st.booleans()):
-            layers.append(draw(st.sampled_from([MaxPool((1, 1), (1, 1)), MeanPool((1, 1), (1, 1))])))
-        return Network(first, (*layers, Flatten()), draw(st.sampled_from([Loss.SOFTMAX, Loss.MSE])))
-    layers.append(Flatten())
-    if not any(isinstance(layer, Convolution) for layer in layers) or draw(st.booleans()):
-        layers.append(Dense(draw(st.integers(1, 9)), draw(FUNCTIONS)))
-    layers.append(Dense(draw(st.integers(2, 9))))
-    return Network(first, tuple(layers), draw(st.sampled_from([Loss.SOFTMAX, Loss.MSE])))
-
-
-@st.composite
-def configs(draw: st.DrawFn) -> EngineConfig:
-    return EngineConfig(
-        rows=draw(st.integers(2, 9)), columns=draw(st.integers(2, 9)),
-        accumulator_words=draw(st.sampled_from([16, 64])),
-        activation_bank_words=8192, weight_bank_words=8192, error_bank_words=8192, max_layers=16, convolution=True,
-    )  # fmt: skip
 
 
 def words(rng: np.random.Generator, shape: tuple[int, ...], scale: float) -> np.ndarray:
@@ -180,6 +110,13 @@ def random_of(lowered: Lowered, random: Randomness) -> list[np.ndarray]:
 def test_training_equals_the_direct_computation(
     network: Network, config: EngineConfig, batch: int, scale: float, seed: int, rate: float
 ) -> None:
+    train_and_compare(network, config, batch, scale, seed, rate)
+
+
+def train_and_compare(
+    network: Network, config: EngineConfig, batch: int, scale: float, seed: int, rate: float
+) -> None:
+    """Every weight after three batches; and that nothing was written but what lies in tensors."""
     lowered = lowered_or_not(network, config, batch, 2)
     layout = lowered.layout
     rng = np.random.default_rng(seed)
@@ -219,3 +156,12 @@ def test_lenet_classifies_as_the_direct_computation(rows: int, columns: int) -> 
     weights = random_weights(LENET, rng, 600)
     engine = loaded(lowered, samples, np.zeros(8, np.uint16), weights)
     np.testing.assert_array_equal(outputs(engine, lowered), direct(lowered, weights).forward(samples[0])[-1].behind)
+
+
+def test_a_batch_of_cifar_quick_is_exact() -> None:
+    banks = 8
+    config = EngineConfig(
+        activation_bank_words=(1 << 18) // banks, weight_bank_words=(1 << 18) // banks,
+        error_bank_words=(1 << 18) // banks, max_layers=16, convolution=True,
+    )  # fmt: skip
+    train_and_compare(CIFAR_QUICK, config, batch=2, scale=400, seed=7, rate=0.01)
