@@ -51,9 +51,9 @@ def _run(arguments: argparse.Namespace) -> Report:
     # PyTorch takes seconds to import; the other commands do without it.
     from tqdm import tqdm
 
-    from deep3.host.measure.engine import ARRAYS, NETWORKS, bench_engine
+    from deep3.host.measure.engine import CASES, bench_engine
 
-    cases = tqdm(bench_engine(), total=len(ARRAYS) * len(NETWORKS), unit="case", desc="engine")
+    cases = tqdm(bench_engine(), total=sum(len(case.networks) for case in CASES), unit="case", desc="engine")
     return {"bench": "engine", "cases": [asdict(case) for case in cases]}
 
 
@@ -119,12 +119,12 @@ def _describe_workers(report: Report) -> str:
 
 
 def _describe_engine(report: Report) -> str:
-    lines = [f"{'network':>16} {'array':>6} {'cycles':>9} {'schedule':>9} {'array eff.':>10} {'sim. Mcycles/s':>14}"]
+    lines = [f"{'model':>26} {'array':>6} {'cycles':>9} {'schedule':>9} {'array eff.':>10} {'sim. Mcycles/s':>14}"]
     for case in report["cases"]:
-        network = "-".join(map(str, case["network"]))
         efficiencies = f"{case['schedule_efficiency']:>9.4f} {case['array_efficiency']:>10.4f}"
         speed = f"{case['simulated_cycles_per_second'] / 1e6:>14.2f}"
-        lines.append(f"{network:>16} {case['rows']:>2}x{case['cols']:<3} {case['cycles']:>9.0f} {efficiencies} {speed}")
+        where = f"{case['model']:>26} {case['rows']:>2}x{case['cols']:<3}"
+        lines.append(f"{where} {case['cycles']:>9.0f} {efficiencies} {speed}")
     return "\n".join(lines)
 
 
