@@ -4,7 +4,7 @@ from deep3.compiler.network.layers import Convolution, Dense, Flatten, Layer, Ma
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.program import Function
 
-__all__ = ["CONVOLUTIONAL", "FULLY_CONNECTED"]
+__all__ = ["CONVOLUTIONAL", "FULLY_CONNECTED", "KEYWORDS"]
 
 RELU, TANH = Function.RELU, Function.TANH
 PAIRS = MaxPool((2, 2), (2, 2))
@@ -49,3 +49,6 @@ CONVOLUTIONAL = {
     ),
 }  # fmt: skip
 """Of the literature on convolution."""
+
+KEYWORDS = Network.uniform((1640, 128, 128, 128, 12), RELU)
+"""Deep KWS (Chen et al. 2014) with 41 frames of 40 bands: words in speech."""
