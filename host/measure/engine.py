@@ -46,10 +46,10 @@ SEED = 20170618
 class CaseResult:
     """One network on one array; cycles are of one batch.
 
-    ``array_efficiency`` is the multiply-adds of forward, backward and weight gradient over ``rows * cols * cycles``:
-    those of the direct algorithm, zeros of a padding among them, biases not. Errors are gathered without these zeros,
-    so that a network of many padded maps may exceed 1. ``schedule_efficiency`` is the cycles of the direct algorithm's
-    tiles with padded edges, and nothing else, over ``cycles``. ``phases`` are (name, cycles) in order.
+    ``array_efficiency`` is the multiply-adds of forward, backward and weight gradient over ``rows * cols * cycles``: in
+    forward and weight gradient zeros of a padding are multiplied too, errors are gathered without them; biases are not
+    counted. ``schedule_efficiency`` is the cycles of the same tiles with padded edges, and nothing else, over
+    ``cycles``. ``phases`` are (name, cycles) in order.
     ``simulated_cycles_per_second`` is the speed of the virtual board while it trains, without the loading of the batch.
     """
 
