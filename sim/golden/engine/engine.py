@@ -52,6 +52,7 @@ class Engine:
         self._fetch_wait_cycles = 0
         # Plans of the engine's own configuration, by encoded instruction: programs run many times.
         self._plan = lru_cache(maxsize=4 * config.max_instructions)(self._decode)
+        self._cycles = lru_cache(maxsize=4 * config.max_instructions)(self._cycles_of)
 
     @property
     def busy(self) -> bool:
@@ -157,20 +158,29 @@ class Engine:
             self._fetch_wait_cycles = fetch_cycles(self.config) - 1
         for slot, plan in enumerate(self._plans, run.first_instruction):
             outcome = execute(plan, self.memories, buffer * run.buffer_words, buffer * run.label_words, rate)
-            cycles = instruction_cycles(plan.instruction, self.config)
+            cycles, next_cycles, loss_cycles = self._cycles(plan)
             self._count(Counter.CYCLES, self._fetch_wait_cycles)
             self._count(Counter.FETCH_WAIT, self._fetch_wait_cycles)
-            self._fetch_wait_cycles = issue_to_issue_cycles(plan.instruction, self.config) - cycles
+            self._fetch_wait_cycles = next_cycles - cycles
             # A slot keeps its counts until a run executes it again.
-            before = self._instruction_counters[slot] if self.batches_done else 0
-            self._instruction_counters[slot] = before + np.array([cycles, outcome.saturations])
+            if not self.batches_done:
+                self._instruction_counters[slot] = 0
+            self._instruction_counters[slot] += (cycles, outcome.saturations)
             self._count(Counter.CYCLES, cycles)
-            self._count(Counter.LOSS_WAIT, loss_wait_cycles(plan.instruction, self.config))
+            self._count(Counter.LOSS_WAIT, loss_cycles)
             self._count(Counter.CORRECT, outcome.correct)
         self.batches_done += 1
 
     def _count(self, counter: Counter, amount: int) -> None:
         self._counters[counter] = self._counters[counter] + amount & _MASK_32
+
+    def _cycles_of(self, plan: Plan) -> tuple[int, int, int]:
+        """Cycles of an instruction, those to the next one, and those that it waits for its loss."""
+        instruction, config = plan.instruction, self.config
+        return (
+            instruction_cycles(instruction, config), issue_to_issue_cycles(instruction, config),
+            loss_wait_cycles(instruction, config),
+        )  # fmt: skip
 
     def _decode(self, encoded: bytes) -> Plan:
         words = np.frombuffer(encoded, np.uint16).tolist()

@@ -12,7 +12,6 @@ from deep3.hdl.contract.program import Loss, Memory, Mode, ProgramError
 
 from . import lanes, loss
 from .fixed import ACCUMULATOR_BITS, wrap
-from .operand import mask_positions
 from .plan import Operand, Plan
 from .pool import clear_positions, keep_positions, window_maxima
 from .random_words import RandomWords
@@ -21,6 +20,10 @@ __all__ = ["Memories", "Outcome", "Rate", "execute"]
 
 _ONE = torch.tensor([1 << FRACTION_BITS], dtype=torch.float64)
 """1.0 in Q3.12."""
+
+
+_NEVER_WRAP = 1 << ACCUMULATOR_BITS - 1 - 30
+"""A sum of fewer products of two 16-bit words fits the accumulators."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,11 @@ class Memories:
         """All words from ``operand.lowest`` on that it may reach, float64; of masked ones those at position 0, then
         those at position 1 and so on."""
         found = self.located(operand, buffer_offset)
-        if mask_bits:
-            positions = torch.arange(1 << mask_bits, dtype=torch.int16)[:, None]
-            found = mask_positions(found, positions, mask_bits).flatten()
-        return found.to(torch.float64)
+        if not mask_bits:
+            return found.to(torch.float64)
+        clear = clear_positions(found, mask_bits)
+        positions = torch.arange(1 << mask_bits, dtype=torch.int16)[:, None]
+        return (clear.to(torch.float64) * (found - clear == positions)).flatten()
 
     def gather(self, operand: Operand, buffer_offset: int) -> Tensor:
         """int64 [outer, *operand.vector.shape]; lanes that do not count yield any word."""
@@ -118,7 +122,9 @@ def execute(plan: Plan, memories: Memories, buffer_offset: int, label_offset: in
         When an enabled lane leaves its memory.
     """
     instruction = plan.instruction
-    sums = wrap(_products(plan, memories, buffer_offset), ACCUMULATOR_BITS)
+    sums = _products(plan, memories, buffer_offset)
+    if plan.stream.vector.shape[1] >= _NEVER_WRAP:
+        sums = wrap(sums, ACCUMULATOR_BITS)
     values, clipped = _post(plan, memories, sums, buffer_offset, rate)
     enabled = None if plan.all_enabled else plan.enabled
     errors, correct = None, 0

@@ -22,6 +22,9 @@ __all__ = ["Setting", "derivative_table", "post", "tanh_table"]
 _ONE = 4096
 """1.0 in Q3.12."""
 
+_SMALLEST = 32768
+"""How far 16-bit words reach below zero."""
+
 _SLOPE_ONE = 16384
 """1.0 in U1.14."""
 
@@ -91,6 +94,8 @@ def post(
     base = _base(row.base, operand)
     if row.b is Factor.ZERO:
         return base, clipped
+    if row.b is Factor.TABLE:
+        return _look_up(_all_activations(setting.function, entries), operand), clipped
     product = _multiplicand(row.a, seen, operand) * _multiplier(row.b, setting, operand, entries)
     if row.addend is Addend.RANDOM:
         step = ((product >> (4 * setting.rate_shift)) + random()) >> 16
@@ -119,9 +124,26 @@ def _multiplier(b: Factor, setting: Setting, operand: Tensor, entries: int) -> T
         return _SLOPE_ONE
     if b is Factor.STEP:
         return (operand > 0).to(torch.int64) * _SLOPE_ONE
-    if b is Factor.TABLE:
-        return tanh_table(entries)[_tanh_index(operand, setting.function, entries)]
-    return derivative_table(setting.function, entries)[_slope_index(operand, entries)]
+    return _look_up(_all_slopes(setting.function, entries), operand)
+
+
+def _look_up(values: Tensor, operand: Tensor) -> Tensor:
+    """From the values for every 16-bit operand, from the smallest on."""
+    return values.index_select(0, (operand + _SMALLEST).flatten()).view(operand.shape)
+
+
+@cache
+def _all_slopes(function: Function, entries: int) -> Tensor:
+    return derivative_table(function, entries)[_slope_index(torch.arange(-_SMALLEST, _SMALLEST), entries)]
+
+
+@cache
+def _all_activations(function: Function, entries: int) -> Tensor:
+    """Of TANH and SIGMOID, which never clip."""
+    row = lane_operation(Mode.FORWARD, Format.Q3_12, function)
+    operand = torch.arange(-_SMALLEST, _SMALLEST)
+    product = _multiplicand(row.a, operand, operand) * tanh_table(entries)[_tanh_index(operand, function, entries)]
+    return (product + _ADDENDS[row.addend]) >> 16
 
 
 def _tanh_index(y: Tensor, function: Function, entries: int) -> Tensor:

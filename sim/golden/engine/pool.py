@@ -23,12 +23,14 @@ def window_maxima(values: Tensor, window: int, position_bits: int) -> Tensor:
     if window == 1:
         return values
     windows = values.reshape(*values.shape[:-2], -1, window, values.shape[-1])
-    largest: Tensor = windows.max(dim=-2).values
+    # Of equals the first is the largest with what is left of the window behind it.
+    left = torch.arange(window - 1, -1, -1)[:, None]
+    largest = (windows * window + left).amax(dim=-2)
+    value = largest.div(window, rounding_mode="floor")
     if not position_bits:
-        return largest
-    steps = torch.arange(window)[:, None]
-    first = torch.where(windows == largest.unsqueeze(-2), steps, window).min(dim=-2).values
-    return clear_positions(largest, position_bits) | first & ((1 << position_bits) - 1)
+        return value
+    first = window - 1 - (largest - value * window)
+    return clear_positions(value, position_bits) | first & ((1 << position_bits) - 1)
 
 
 def clear_positions(words: Tensor, position_bits: int) -> Tensor:
