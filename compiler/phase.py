@@ -58,7 +58,11 @@ def cheapest(
     """The candidate with the fewest cycles, of equals the first."""
     weighed = [(program_cycles(candidate, config), candidate) for candidate in candidates]
     chosen = min(weighed, key=lambda pair: pair[0])[1]
-    why = "; ".join(f"{candidate[0].tile_width} columns a tile: {cycles} cycles" for cycles, candidate in weighed)
+    widths = {candidate[0].tile_width: cycles for cycles, candidate in sorted(weighed, key=lambda pair: -pair[0])}
+    best, *others = sorted(widths, key=lambda width: widths[width])
+    why = f"{best} columns a tile take {widths[best]} cycles"
+    if others:
+        why += f", {others[0]} would take {widths[others[0]]}"
     return Phase(mode, layer, Orientation.A, tuple(chosen), macs, ideal_cycles, why)
 
 

@@ -4,6 +4,8 @@ A reduction tile is a slice of the words of one row of a window, which lie one b
 the stream where W has it: in a lane of the last slice that is free, or in a tile of its own.
 """
 
+from dataclasses import replace
+
 from deep3.compiler.layout import Layout
 from deep3.compiler.network.layers import Convolution
 from deep3.compiler.phase import Phase, cheapest, column_pieces, tiles
@@ -34,7 +36,10 @@ def forward(layout: Layout, number: int) -> Phase:
         for pieces in column_pieces(maps, config.columns)
     ]
     macs = layout.batch * operation.multiply_adds(step.before)
-    return cheapest(Mode.FORWARD, step.layer, candidates, config, macs, ideal)
+    phase = cheapest(Mode.FORWARD, step.layer, candidates, config, macs, ideal)
+    if number == 0 and layout.rows_together > 1:
+        return replace(phase, why=f"{layout.rows_together} rows of the image side by side; {phase.why}")
+    return phase
 
 
 def _instructions(layout: Layout, number: int, first: int, count: int, tile_width: int) -> list[Instruction]:
