@@ -12,8 +12,9 @@ from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Memory
 
-from .convolution.constants import Table, tables
+from .convolution.constants import Table, identity_words, tables
 from .inputs import rows_of, rows_together, side_by_side, sides
+from .optimisers.optimiser import SGD, Optimiser
 from .steps import Step, steps
 from .tensors import NO_BORDER, Border, DoesNotFit, Maps, Matrix, Words, pitch_words
 from .weight_order import row_words, weight_places
@@ -22,14 +23,18 @@ __all__ = ["DoesNotFit", "Layout", "Matrix", "most_buffers"]
 
 MAX_BUFFERS = 8191
 
+DIAGONAL = -32768
+"""-8.0 in Q3.12."""
+
 
 @dataclass(frozen=True)
 class Layout:
     """Placement of one network, ``batch`` samples at a time, with ``buffers`` input buffers.
 
-    A holds the hidden activations, the outputs of a forward-only run, then the input buffers; W the weights
-    (bias in the last column) and constants of pooling; E the errors of what each step writes, from the first with
-    weights on; the label memory ``batch`` labels a buffer. Buffer i adds ``i * buffer_words`` to input addresses and
+    A holds the hidden activations, the diagonal that an optimiser multiplies by, the outputs of a forward-only run,
+    then the input buffers; W the weights (bias in the last column), constants, and the state of an optimiser; E the
+    errors of what each step writes, from the first with weights on, and room for the gradients of an optimiser with a
+    state; the label memory ``batch`` labels a buffer. Buffer i adds ``i * buffer_words`` to input addresses and
     ``i * batch`` to label addresses.
 
     Parameters
@@ -40,6 +45,8 @@ class Layout:
         Samples of a batch, 1..4093.
     buffers
         Batches that lie in A at the same time, 1..8191.
+    optimiser
+        How weights are trained.
 
     Raises
     ------
@@ -54,6 +61,7 @@ class Layout:
     config: EngineConfig
     batch: int
     buffers: int = 2
+    optimiser: Optimiser = SGD
 
     def __post_init__(self) -> None:
         for name, most in (("batch", MAX_SIZE), ("buffers", MAX_BUFFERS)):
@@ -64,12 +72,19 @@ class Layout:
         _check("layers", len(network.trained), config.max_layers, "layers (max_layers)")
         if not (network.is_dense or config.convolution):
             raise DoesNotFit("layers do not fit: convolution needed, the engine has none (convolution = false)")
+        if self.optimiser.state and not config.convolution:
+            raise DoesNotFit(
+                f"{self.optimiser} does not fit: convolution needed, the engine has none (convolution = false)"
+            )
         if config.loss_unit:
             _check("classes", network.classes, config.max_classes, "classes (max_classes)")
             _check("classes", network.classes, config.accumulator_words, "sums (accumulator_words)")
             _check("labels", self.batch * self.buffers, config.label_words, "words (label_words)")
-            _check("errors", self.errors[-1].end, config.error_words, "words (error_bank_words x banks)")
+            _check("errors", self._errors_end, config.error_words, "words (error_bank_words x banks)")
         _check("weights", self.weights_end, config.weight_words, "words (weight_bank_words x banks)")
+        if self.state:
+            what = "weights and the optimiser's state"
+            _check(what, self.state[-1].end, config.weight_words, "words (weight_bank_words x banks)")
         words = self.inputs.base + self.buffers * self.buffer_words
         _check("activations", words, config.activation_words, "words (activation_bank_words x banks)")
 
@@ -93,10 +108,15 @@ class Layout:
             placed.append(self._tensor(Memory.ACTIVATION, base, before.behind, reader.border, _reads_ones(reader)))
         return tuple(placed)
 
+    @property
+    def diagonal(self) -> int:
+        """Address in A of the diagonal matrix of an optimiser (`compiler.optimisers.passes`)."""
+        return self.hidden[-1].end if self.hidden else 0
+
     @cached_property
     def outputs(self) -> Matrix:
         """Outputs of a forward-only run of one batch: Q7.8 logits, Q3.12 where the loss is MSE."""
-        base = self.hidden[-1].end if self.hidden else 0
+        base = self.diagonal + (identity_words(self.config.rows) if self.optimiser.state else 0)
         return self._tensor(Memory.ACTIVATION, base, (self.network.classes,))
 
     @cached_property
@@ -158,10 +178,37 @@ class Layout:
         return found
 
     @property
-    def weights_end(self) -> int:
-        """First address of W behind weights and constants."""
+    def zeros(self) -> int:
+        """Address in W of zeros for all lanes, of an optimiser with a state."""
         ends = [base + len(table.words(self.config.rows)) for table, base in self.constants.items()]
         return max(ends, default=self.weights[-1].end)
+
+    @property
+    def weights_end(self) -> int:
+        """First address of W behind weights and constants."""
+        return self.zeros + (self.config.columns if self.optimiser.state else 0)
+
+    @cached_property
+    def state(self) -> tuple[Matrix, ...]:
+        """What the optimiser keeps of each matrix of weights, word for word; all 0 before the first batch."""
+        placed: list[Matrix] = []
+        for weights in self.weights if self.optimiser.state else ():
+            placed.append(replace(weights, base=placed[-1].end if placed else self.weights_end))
+        return tuple(placed)
+
+    def scratch(self, matrix: int) -> Matrix:
+        """Room in E for the gradients, or new velocities, of a matrix of weights: as many of its rows as there is room
+        for."""
+        weights, base = self.weights[matrix], self.errors[-1].end
+        rows = min(weights.rows, (self.config.error_words - base) // weights.pitch)
+        return replace(weights, memory=Memory.ERROR, base=base, rows=rows)
+
+    @property
+    def _errors_end(self) -> int:
+        end = self.errors[-1].end
+        if not self.optimiser.state:
+            return end
+        return end + max(min(weights.rows, self.config.columns) * weights.pitch for weights in self.weights)
 
     def reads(self, step: int) -> Matrix:
         """The tensor that a step reads."""
@@ -214,12 +261,14 @@ class Layout:
         return padded
 
     def borders(self) -> Words:
-        """Image of A from address 0 over all hidden tensors: zero but for borders, and the constant inputs of the
-        biases of dense layers. Written once: no program changes them."""
-        image = np.zeros(self.hidden[-1].end if self.hidden else 0, np.int16)
+        """Image of A from address 0 over all hidden tensors and the diagonal of an optimiser: zero but for borders, the
+        constant inputs of the biases of dense layers, and the diagonal. Written once: no program changes them."""
+        image = np.zeros(self.outputs.base, np.int16)
         for tensor, reader in zip(self.hidden, self.steps[1:], strict=True):
             nothing = np.zeros((tensor.rows, tensor.width), np.int16)
             image[tensor.base : tensor.end] = tensor.image(nothing, _reads_ones(reader))
+        if self.optimiser.state:
+            image[self.diagonal + self.config.rows - 1] = DIAGONAL
         return image
 
     def pack_weights(self, parameters: Sequence[tuple[Words, Words]]) -> Words:
@@ -291,7 +340,7 @@ def _check(what: str, needed: int, available: int, unit: str) -> None:
         raise DoesNotFit(f"{what} do not fit: {needed} needed, the engine has {available} {unit}")
 
 
-def most_buffers(network: Network, config: EngineConfig, batch: int) -> int:
+def most_buffers(network: Network, config: EngineConfig, batch: int, optimiser: Optimiser = SGD) -> int:
     """The largest number of input buffers with which the network fits.
 
     Raises
@@ -299,7 +348,7 @@ def most_buffers(network: Network, config: EngineConfig, batch: int) -> int:
     DoesNotFit
         When not even one does.
     """
-    layout = Layout(network, config, batch, 1)
+    layout = Layout(network, config, batch, 1, optimiser)
     free_words = config.activation_words - layout.inputs.base
     by_labels = config.label_words // batch if config.loss_unit else MAX_BUFFERS
     return min(free_words // layout.buffer_words, by_labels, MAX_BUFFERS)

@@ -14,6 +14,8 @@ from deep3.hdl.contract.program import Loss, StartParameters
 from . import dense
 from .convolution import backward, forward, pool, update
 from .layout import Layout
+from .optimisers import momentum
+from .optimisers.optimiser import SGD, Momentum, Optimiser
 from .phase import Orientation, Phase
 from .schedule import schedule
 from .steps import Readout
@@ -103,8 +105,10 @@ class Lowered:
         return np.array(words, np.uint16)
 
 
-def lower(network: Network, config: EngineConfig, batch: int, buffers: int = 2) -> Lowered:
-    """Programs for ``batch`` samples a batch.
+def lower(
+    network: Network, config: EngineConfig, batch: int, buffers: int = 2, optimiser: Optimiser = SGD
+) -> Lowered:
+    """Programs for ``batch`` samples a batch, which train with ``optimiser``.
 
     Raises
     ------
@@ -113,7 +117,7 @@ def lower(network: Network, config: EngineConfig, batch: int, buffers: int = 2) 
     DoesNotFit
         When the network does not fit the engine.
     """
-    layout = Layout(network, config, batch, buffers)
+    layout = Layout(network, config, batch, buffers, optimiser)
     hidden = [_forward(layout, number) for number in range(len(layout.steps) - 1)]
     training: list[Phase] = []
     classify: list[Phase] = []
@@ -167,12 +171,21 @@ def _learn(layout: Layout) -> list[Phase]:
     for number in reversed(range(layout.first, len(layout.steps))):
         if number > layout.first:
             phases.append(_backward(layout, number))
-        operation = layout.steps[number].operation
-        if isinstance(operation, Dense):
-            phases.append(schedule(dense.update(layout, number), layout.config))
-        elif isinstance(operation, Convolution):
-            phases.append(update.update(layout, number))
+        if layout.steps[number].matrix is not None:
+            phases.append(_update(layout, number))
     return phases
+
+
+def _update(layout: Layout, number: int) -> Phase:
+    step, optimiser = layout.steps[number], layout.optimiser
+    matrix = step.matrix or 0
+    if isinstance(step.operation, Dense):
+        # Parts of the rows can only be computed where rows are tiles.
+        whole = not optimiser.state or layout.scratch(matrix).rows == layout.weights[matrix].rows
+        phase = schedule(dense.update(layout, number), layout.config, list(Orientation) if whole else [Orientation.A])
+    else:
+        phase = update.update(layout, number)
+    return momentum.update(layout, number, phase) if isinstance(optimiser, Momentum) else phase
 
 
 def _backward(layout: Layout, number: int) -> Phase:

@@ -1,5 +1,6 @@
 """The schedule of one matrix product: orientation, tiles, and the instructions that walk it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -100,13 +101,15 @@ class Product:
         return tiles * self._plain(time)
 
 
-def schedule(product: Product, config: EngineConfig) -> Phase:
-    """The schedule with the fewest cycles; of equals orientation A, then the widest tile.
+def schedule(
+    product: Product, config: EngineConfig, orientations: Sequence[Orientation] = tuple(Orientation)
+) -> Phase:
+    """The schedule with the fewest cycles among some orientations; of equals orientation A, then the widest tile.
 
     With a loss, lanes must be samples: orientation B.
     """
     candidates: list[tuple[int, Orientation, tuple[Instruction, ...]]] = []
-    for orientation in [Orientation.B] if product.loss is not Loss.NONE else list(Orientation):
+    for orientation in [Orientation.B] if product.loss is not Loss.NONE else orientations:
         outer = product.q if orientation is Orientation.A else product.p
         for tile_width in range(min(config.columns, outer), 0, -1):
             if _tiles(outer, tile_width) <= MAX_COUNT:

@@ -46,6 +46,7 @@ def random_nest(rng: random.Random, config: EngineConfig, mode: Mode) -> Instruc
         format=rng.choice(list(Format)), function=rng.choice(list(Function)),
         edge_width=rng.randint(1, config.rows), ones=rng.choice(list(Ones)), window=window,
         position_bits=position_bits, mask=mask, mask_bits=rng.choice((2, 4)) if mask else 0,
+        rate_mantissa=rng.choice((0, rng.getrandbits(16))), rate_shift=rng.randrange(4),
     )  # fmt: skip
     loops = bare.loop("time"), bare.loop("reduction"), bare.loop("outer")
     time_loop, reduction_loop, outer_loop = loops

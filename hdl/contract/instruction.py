@@ -117,7 +117,7 @@ class Instruction:
     result, their maximum; its low ``position_bits`` hold which of the steps it was, the first of equals. In BACKWARD
     the low ``position_bits`` of aux are no part of the activation and become those of the error. A word of the masked
     operand whose low ``mask_bits`` are not the position of the walk ``positions`` counts as 0; those bits of all others
-    are cleared.
+    are cleared. In UPDATE a ``rate_mantissa`` other than 0, with ``rate_shift``, takes the place of the run's rate.
     """
 
     mode: Mode
@@ -152,6 +152,8 @@ class Instruction:
     mask: Mask = Mask.NONE
     mask_bits: int = 0
     positions: Walk = NOWHERE
+    rate_mantissa: int = 0
+    rate_shift: int = 0
 
     @property
     def issue_cycles(self) -> int:
@@ -265,7 +267,7 @@ class Instruction:
         return found
 
     def _check_flat(self) -> None:
-        for field in fields(self)[-11:]:
+        for field in fields(self)[-13:]:
             if getattr(self, field.name) != field.default:
                 raise ProgramError(
                     f"{field.name} must be {field.default!r} on an engine without convolution,"
@@ -295,4 +297,5 @@ def instruction_fields(encoding: Encoding = FLAT_ENCODING) -> tuple[tuple[str, i
     found += [("mask", 2), ("mask_bits", 3), ("positions_base", POSITION_BITS)]
     for loop in _POSITIONS:
         found += [(f"positions_{loop}_{level}", POSITION_BITS) for level in range(getattr(depth, loop))]
+    found += [("rate_mantissa", 16), ("rate_shift", 2)]
     return tuple(found)

@@ -136,11 +136,11 @@ class Engine(wiring.Component):
             columns.mode.eq(live.mode),
             columns.format.eq(live.format),
             columns.function.eq(live.function),
-            columns.rate_mantissa.eq(sequencer.rate_mantissa),
-            columns.rate_shift.eq(sequencer.rate_shift),
             columns.seed_load.eq(sequencer.seed_load),
             columns.seed.eq(sequencer.seed),
         ]
+        mantissa, shift = self._rate(m, sequencer)
+        m.d.comb += [columns.rate_mantissa.eq(mantissa), columns.rate_shift.eq(shift)]
         if self.config.convolution:
             m.d.comb += [
                 store.load_inner_edge.eq(edges[1] & ~edges[0]),
@@ -149,6 +149,20 @@ class Engine(wiring.Component):
             self._masks(m, sequencer, store, columns, issued)
         else:
             m.d.comb += [getattr(columns, role).eq(getattr(store, role)) for role in ("stream", "load", "aux")]
+
+    def _rate(self, m: Module, sequencer: Sequencer) -> tuple[Signal, Signal]:
+        """The instruction's own rate, or the run's, long before the first result."""
+        if not self.config.convolution:
+            return sequencer.rate_mantissa, sequencer.rate_shift
+        live = sequencer.instruction
+        mantissa = Signal(16, name="rate_mantissa", reset_less=True)
+        shift = Signal(2, name="rate_shift", reset_less=True)
+        own = live.rate_mantissa.any()
+        m.d.sync += [
+            mantissa.eq(Mux(own, live.rate_mantissa, sequencer.rate_mantissa)),
+            shift.eq(Mux(own, live.rate_shift, sequencer.rate_shift)),
+        ]
+        return mantissa, shift
 
     def _masks(
         self, m: Module, sequencer: Sequencer, store: OperandStore, columns: Columns, issued: list[data.View]

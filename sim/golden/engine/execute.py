@@ -7,7 +7,7 @@ from torch import Tensor
 
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.fixed_point import FRACTION_BITS
-from deep3.hdl.contract.instruction import Mask
+from deep3.hdl.contract.instruction import Instruction, Mask
 from deep3.hdl.contract.program import Loss, Memory, Mode, ProgramError
 
 from . import lanes, loss
@@ -32,6 +32,10 @@ class Rate:
 
     mantissa: int
     shift: int
+
+    def of(self, instruction: Instruction) -> "Rate":
+        """The instruction's own, where it has one."""
+        return Rate(instruction.rate_mantissa, instruction.rate_shift) if instruction.rate_mantissa else self
 
 
 @dataclass(frozen=True)
@@ -177,9 +181,8 @@ def _post(
         vectors = memories.random.take(instruction.outer_count * instruction.time_count)
         return vectors[:, : instruction.tile_width].view(sums.shape)
 
-    setting = lanes.Setting(
-        instruction.mode, instruction.format, instruction.function, rate.mantissa, rate.shift
-    )
+    own = rate.of(instruction)
+    setting = lanes.Setting(instruction.mode, instruction.format, instruction.function, own.mantissa, own.shift)
     values, clipped = lanes.post(setting, sums, aux, random, plan.config.activation_entries)
     if instruction.mode is Mode.FORWARD:
         return window_maxima(values, instruction.window, instruction.position_bits), clipped

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from convolution_reference import Direct
 from dense_reference import Randomness
+from drained_words import as_weights, drained
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from map_networks import CIFAR_QUICK, LENET, configs, networks
@@ -12,7 +13,6 @@ from deep3.compiler.layout import DoesNotFit
 from deep3.compiler.lowering import Lowered, lower, quantise_rate
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.nest import back
 from deep3.hdl.contract.program import Mode, Space
 from deep3.sim.golden.engine.engine import Engine
 
@@ -79,27 +79,11 @@ def random_of(lowered: Lowered, random: Randomness) -> list[np.ndarray]:
     layout = lowered.layout
     found: dict[int, int] = {}
     for instruction in lowered.training.instructions:
-        if instruction.mode is not Mode.UPDATE:
-            continue
-        lanes = instruction.out.lane_step * layout.config.banks + 1
-        for outer in range(instruction.outer_count):
-            width = instruction.tile_width
-            if outer == instruction.outer_count - 1:
-                width = instruction.last_outer_width
-            tile = instruction.out.base + back(outer, instruction.outer_periods, instruction.out.outer)
-            for time in range(instruction.time_count):
-                address = tile + back(time, instruction.time_periods, instruction.out.inner)
-                words = random.next_vector()
-                for lane in range(width):
-                    assert address + lane * lanes not in found
-                    found[address + lane * lanes] = words[lane]
-    image = np.full(layout.weights[-1].end, -1, np.int64)
-    image[list(found)] = list(found.values())
-    # They have 16 bits, one more than weights: their halves are unpacked.
-    halves = [layout.unpack_weights((image >> shift & 0xFF).astype(np.int16)) for shift in (0, 8)]
-    low, high = ([np.column_stack(pair).astype(np.int64) for pair in half] for half in halves)
-    assert min(image[list(found)]) >= 0
-    return [a + (b << 8) for a, b in zip(low, high, strict=True)]
+        if instruction.mode is Mode.UPDATE:
+            words = drained(instruction, instruction.out, random, layout.config.banks)
+            assert not words.keys() & found.keys()
+            found |= words
+    return as_weights(layout, found)
 
 
 @settings(max_examples=120)

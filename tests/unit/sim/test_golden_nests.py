@@ -90,7 +90,9 @@ def lane(nest: Nest, total: int, clips: dense.Clips, aux: int, random_word: int)
     if mode is Mode.BACKWARD:
         slope = dense.slope(aux, function, entries)
         return clips.saturate((clips.saturate(total >> 10, 18) * slope + (1 << 15)) >> 16, 16)
-    step = ((clips.saturate(total >> 14, 18) * RATE.mantissa >> 4 * RATE.shift) + random_word) >> 16
+    own = nest.instruction
+    mantissa, shift = (own.rate_mantissa, own.rate_shift) if own.rate_mantissa else (RATE.mantissa, RATE.shift)
+    step = ((clips.saturate(total >> 14, 18) * mantissa >> 4 * shift) + random_word) >> 16
     return clips.saturate(aux - step, 16)
 
 
