@@ -43,7 +43,7 @@ class Momentum:
 
     def __post_init__(self) -> None:
         number = isinstance(self.momentum, int | float) and not isinstance(self.momentum, bool)
-        if not (number and 1 <= round(self.momentum * 32768) <= 32767):
+        if not (number and 0.0001 <= self.momentum <= 0.9999):
             raise OptimiserError(f"momentum must be between 0.0001 and 0.9999, not {self.momentum!r}")
 
     @property

@@ -48,8 +48,8 @@ def segments(layout: Layout, number: int) -> list[Segment]:
 def add(
     layout: Layout, taken: Sequence[Segment], words: Matrix, base: Matrix | None, out: Matrix, mantissa: int
 ) -> list[Instruction]:
-    """``out = base + words * mantissa / 2^15`` with stochastic rounding, of some words of every row; the base is 0 where
-    there is none.
+    """``out = base + words * mantissa / 2^15`` with stochastic rounding, of some words of every row; without a base it
+    is 0.
 
     The matrices have as many rows and the same pitch. Lanes are words of a row, or the words of several rows below each
     other: whichever takes fewer cycles.
@@ -58,13 +58,14 @@ def add(
     most = min(config.rows, config.columns)
     made: list[Instruction] = []
     for first, loops in taken:
-        candidates = []
+        candidates: list[list[Instruction]] = []
         down = words.rows, words.pitch
         for (lanes, lane), others in ((loops[0], (down, *loops[1:])), (down, loops)):
             for pieces in column_pieces(lanes, most):
                 walks = [_walk(layout, words, base, out, mantissa, first, lane, piece, others) for piece in pieces]
-                candidates.append([each for walk in walks for each in walk])
-        made += min(candidates, key=lambda candidate: program_cycles(candidate, config))
+                candidates.append(sum(walks, start=[]))
+        cycles = [program_cycles(candidate, config) for candidate in candidates]
+        made += candidates[cycles.index(min(cycles))]
     return made
 
 
