@@ -53,6 +53,7 @@ _LINK, _SESSION, _BUFFER = RTL.format("link"), FORMAL.format("session"), FORMAL.
 GATEWARE_MUTATIONS = (
     _in("countdown", "engine/countdown", "single.eq(self.count == 1)", "single.eq(self.count == 2)"),
     _in("fetch", "engine/fetch", "ready.eq(count == cycles - 1)", "ready.eq(count == cycles - 2)"),
+    _in("levels", "engine/levels", "above.eq(ends | period.last)", "above.eq(period.last)"),
     _in("walker", "engine/walker", "Mux(self.buffered, self.offset, 0)", "self.offset"),
     _in("counters", "engine/counters", "Mux(first_batch, 0, update.data)", "update.data"),
     _in("counters", "engine/counters", "cycles.eq(counting), saturations.eq(0)", "cycles.eq(0), saturations.eq(0)"),
