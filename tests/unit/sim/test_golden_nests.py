@@ -11,8 +11,8 @@ from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.instruction import Instruction, Mask, Ones
 from deep3.hdl.contract.nest import Walk
 from deep3.hdl.contract.program import Format, Memory, Mode
+from deep3.sim.golden.engine import plan
 from deep3.sim.golden.engine.execute import Memories, Rate, execute
-from deep3.sim.golden.engine.plan import Plan
 from deep3.sim.nests import BUFFER_WORDS, random_nest
 
 CONFIG = EngineConfig(
@@ -127,6 +127,19 @@ def written(nest: Nest, words: np.ndarray) -> tuple[dict[int, int], int]:
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("seed", range(20))
 def test_any_nest_gives_what_the_levels_say(mode: Mode, seed: int) -> None:
+    compare(mode, seed)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("seed", range(20, 24))
+def test_tables_that_are_not_kept_say_the_same(mode: Mode, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "_KEPT_WORDS", 0)
+    monkeypatch.setattr(plan, "_BLOCK_WORDS", 50)
+    compare(mode, seed)
+
+
+def compare(mode: Mode, seed: int) -> None:
+    """A random nest on the golden engine and word by word."""
     rng, noise = random.Random(f"{mode} {seed}"), np.random.default_rng(seed)
     magnitude = 1 << rng.randint(9, 15)
     instruction = random_nest(rng, CONFIG, mode)
@@ -141,7 +154,7 @@ def test_any_nest_gives_what_the_levels_say(mode: Mode, seed: int) -> None:
     memories.random.restart(seed + 1)
     offset = rng.randrange(BUFFER_WORDS)
     results, clipped = written(Nest(instruction, before, offset), words)
-    outcome = execute(Plan(instruction, CONFIG), memories, offset, 0, RATE)
+    outcome = execute(plan.Plan(instruction, CONFIG), memories, offset, 0, RATE)
     for address, value in results.items():
         before[instruction.output_memory][address] = value
     for memory, content in memories.operands.items():
