@@ -133,6 +133,14 @@ def lower(
             f"programs do not fit: {placed[-1].end} needed, the engine has {config.max_instructions}"
             " instructions (max_layers); a deeper accumulator or a smaller batch needs fewer"
         )
+    most = (1 << config.encoding.count_bits) - 1
+    for phase in placed[0].phases + placed[-1].phases:
+        tiles = max(max(each.reduction_count, each.outer_count) for each in phase.instructions)
+        if tiles > most:
+            raise DoesNotFit(
+                f"layer {phase.layer} does not fit: {tiles} tiles of a loop needed, the engine counts to {most};"
+                " a smaller batch, or maps, needs fewer"
+            )
     return Lowered(layout, *placed)
 
 

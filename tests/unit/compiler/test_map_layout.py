@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from map_networks import LENET, configs, networks
 
@@ -15,7 +15,8 @@ from deep3.compiler.network.layers import Convolution, Dense, Dropout, Flatten, 
 from deep3.compiler.network.network import Network
 from deep3.compiler.tensors import Border, Maps
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import Memory
+from deep3.hdl.contract.instruction import Instruction
+from deep3.hdl.contract.program import Memory, Mode
 
 CONFIG = EngineConfig(rows=4, columns=4, max_layers=16, convolution=True)
 
@@ -125,3 +126,41 @@ def test_programs_with_too_many_instructions_are_named() -> None:
     config = EngineConfig(activation_bank_words=8192, weight_bank_words=8192, convolution=True)
     with pytest.raises(DoesNotFit, match=r"^programs do not fit: \d+ needed, the engine has 64 instructions"):
         lower(LENET, config, 4, 1)
+
+
+AUX = {Mode.FORWARD: Memory.NONE, Mode.BACKWARD: Memory.ACTIVATION, Mode.UPDATE: Memory.WEIGHT}
+
+
+@settings(max_examples=50)
+@given(networks(), configs(), st.integers(1, 9))
+def test_programs_keep_the_rules_of_the_document(network: Network, config: EngineConfig, batch: int) -> None:
+    try:
+        lowered = lower(network, config, batch, 1)
+    except DoesNotFit:
+        assume(False)
+        raise
+    for each in (*lowered.training.instructions, *lowered.classify.instructions, *lowered.forward.instructions):
+        assert 1 <= each.time_count <= config.accumulator_words
+        assert each.time_count % each.window == 0
+        assert each.tile_cycles >= max(each.time_count, each.tile_width, 4)
+        assert 1 <= each.last_outer_width <= each.tile_width <= config.columns
+        assert 1 <= each.last_reduction_width <= config.rows
+        assert each.edge_width >= 1
+        assert len({each.stream_memory, each.load_memory, each.aux_memory}) == 3
+        assert each.aux_memory is AUX[each.mode]
+        assert each.position_bits in (0, 2, 4)
+        assert each.mask_bits in (0, 2, 4)
+        assert bool(each.mask) == bool(each.mask_bits)
+        for name in ("column", "time", "reduction", "outer"):
+            _, periods = each.loop(name)
+            assert all(a < b for a, b in pairwise((0, *periods)))
+        assert Instruction.decode(each.encode(config.encoding), config.encoding) == each
+
+
+def test_loops_that_are_too_long_are_named() -> None:
+    config = EngineConfig(
+        activation_bank_words=16384, error_bank_words=16384, weight_bank_words=16384, max_layers=16, convolution=True
+    )
+    network = Network((1, 257, 257), (Convolution(1, (1, 1)), MaxPool((4, 4), (4, 4)), Flatten(), Dense(2)))
+    with pytest.raises(DoesNotFit, match=r"^layer 0 does not fit: 65536 tiles of a loop needed, the engine counts to"):
+        lower(network, config, 1, 1)
