@@ -14,7 +14,7 @@ from deep3.compiler.tensors import Maps
 from deep3.hdl.contract.instruction import Instruction, Mask
 from deep3.hdl.contract.program import Mode
 
-from .gradient import pixels, without_windows, written
+from .gradient import Direction, levels, without_windows, written
 from .loops import Level, Loop, Place, Strides, instruction, splits
 from .windows import Run, gradient_runs
 
@@ -58,41 +58,21 @@ def _instructions(
     pool_height, pool_width = step.pool.kernel if step.pool else (1, 1)
     channels = step.before[0]
 
-    # Words and places that a window, and a place of the kernel, move by.
-    window_x = Strides(stream=errors.channels)
-    window_y = Strides(stream=errors.row_pitch)
-    kernel_x = Strides(load=channels)
-    kernel_y = Strides(load=channels * operation.kernel[1])
-
+    place_x, place_y = Strides(load=channels), Strides(load=channels * operation.kernel[1])
+    x = Direction(
+        across, operation.stride[1], Strides(stream=errors.channels), place_x, pool=pool_width, member=1
+    )  # fmt: skip
+    y = Direction(
+        down, operation.stride[0], Strides(stream=errors.row_pitch), place_y, pool=pool_height, member=pool_width
+    )
     rows = config.rows
     slices = tiles(operation.maps, rows)
     edge = operation.maps - (slices - 1) * rows
     slice_moves = Strides(stream=rows, load=rows * weights.pitch)
-    reduction = Loop().then(Level(slices, slice_moves), keep=edge < rows)
-    reduction = _taps(reduction, across, operation.stride[1], pool_width, window_x, kernel_x, 1)
-    reduction = _taps(reduction, down, operation.stride[0], pool_height, window_y, kernel_y, pool_width)
-
-    start = Strides()
-    moves = []
-    for run, pool, window, kernel, place in (
-        (across, pool_width, window_x, kernel_x, 1), (down, pool_height, window_y, kernel_y, pool_width)
-    ):  # fmt: skip
-        start = start.plus(_windows(run.window, pool, window, place)).plus(kernel.times(run.place))
-        last = _windows(run.window + run.side_window, pool, window, place)
-        side = last.plus(_windows(run.window, pool, window, place).times(-1)).plus(kernel.times(run.side_place))
-        moves.append((window, side))
-    free, fixed = pixels(layout, number, down, across)
-    (window_x, side_x), (window_y, side_y) = moves
-    free = [
-        Level(free[0].steps, free[0].strides.plus(window_x.times(across.step // operation.stride[1] // pool_width))),
-        Level(free[1].steps, free[1].strides.plus(window_y.times(down.step // operation.stride[0] // pool_height))),
-        Level(free[2].steps, free[2].strides.plus(Strides(stream=errors.pitch))),
-    ]
-    fixed = [
-        Level(fixed[0].steps, fixed[0].strides.plus(side_x)),
-        Level(fixed[1].steps, fixed[1].strides.plus(side_y)),
-        Level(count, Strides(load=tile_width, out=tile_width, aux=tile_width)),
-    ]
+    reduction = y.taps(x.taps(Loop().then(Level(slices, slice_moves), keep=edge < rows)))
+    start = x.start.plus(y.start)
+    next_channels = Level(count, Strides(load=tile_width, out=tile_width, aux=tile_width))
+    free, fixed = levels(layout, number, y, x, next_channels)
     masked: dict[str, Any] = {}
     if step.position_bits:
         masked = {"mask": Mask.STREAM, "mask_bits": step.position_bits, "positions": start.positions}
@@ -107,24 +87,3 @@ def _instructions(
         for split in splits(free, fixed, config, tile_width)
     ]  # fmt: skip
 
-
-def _windows(window: int, pool: int, moved: Strides, place: int) -> Strides:
-    """Where the errors of a window are, from those of the first, and its place in its group."""
-    group, inside = divmod(window, pool)
-    return moved.times(group).plus(Strides(positions=inside * place))
-
-
-def _taps(
-    reduction: Loop, run: Run, stride: int, pool: int, window: Strides, kernel: Strides, place: int
-) -> Loop:
-    """The loop over the windows of a pixel in one direction, backwards from the last."""
-    steps = kernel.times(stride)
-    if pool == 1 or run.taps == 1:
-        return reduction.then(Level(run.taps, steps.plus(window.times(-1))))
-    # Windows come in pairs; the first is the second of its pair, or the first.
-    second = run.window % 2
-    alternate = Strides(positions=-place) if second else window.times(-1).plus(Strides(positions=place))
-    pairs = reduction.then(Level(2, steps.plus(alternate)))
-    if run.taps == 2:
-        return pairs
-    return pairs.until(reduction.count * run.taps, steps.times(2).plus(window.times(-1)))

@@ -10,7 +10,7 @@ from deep3.hdl.contract.instruction import Instruction
 from deep3.hdl.contract.nest import DEEP, NOWHERE, Walk
 from deep3.hdl.contract.program import Memory
 
-__all__ = ["MIN_TILE_CYCLES", "Level", "Loop", "Place", "Split", "Strides", "instruction", "splits"]
+__all__ = ["MIN_TILE_CYCLES", "STILL", "Level", "Loop", "Place", "Split", "Strides", "instruction", "splits"]
 
 MIN_TILE_CYCLES = 4
 """The accumulator memory reads a sum back no sooner."""
@@ -32,6 +32,9 @@ class Strides(NamedTuple):
     def plus(self, other: "Strides") -> "Strides":
         """Both."""
         return Strides(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+STILL = Strides()
 
 
 class Level(NamedTuple):
@@ -116,7 +119,7 @@ def splits(
     window
         Innermost levels of time.
     """
-    return list(_splits(tuple(free), tuple(fixed), config, tile_width, window, Strides()))
+    return list(_splits(tuple(free), tuple(fixed), config, tile_width, window, STILL))
 
 
 def _splits(
@@ -136,7 +139,7 @@ def _splits(
     shortest = min((level.steps, index) for index, level in enumerate(levels) if level.steps > 1)[1]
     for step in range(levels[shortest].steps):
         moved = start.plus(levels[shortest].strides.times(step))
-        once = (*levels[:shortest], Level(1, Strides()), *levels[shortest + 1 :])
+        once = (*levels[:shortest], Level(1, STILL), *levels[shortest + 1 :])
         yield from _splits(once[: len(free)], once[len(free) :], config, tile_width, window, moved)
 
 

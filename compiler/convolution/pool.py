@@ -15,8 +15,8 @@ from deep3.hdl.contract.instruction import Instruction, Mask
 from deep3.hdl.contract.program import Memory, Mode
 
 from .constants import IDENTITY, Table, gradient_table, identity_words
-from .gradient import pixels, without_windows, written
-from .loops import Level, Loop, Place, Strides, instruction, splits
+from .gradient import Direction, levels, without_windows, written
+from .loops import STILL, Level, Loop, Place, Strides, instruction, splits
 from .windows import Run, gradient_runs, window_lengths
 
 __all__ = ["backward", "forward"]
@@ -113,7 +113,7 @@ def _means(
     assert isinstance(pool, MeanPool)
     assert isinstance(x, Maps)
     assert isinstance(out, Maps)
-    reduction = Loop().then(Level(1, Strides()), keep=tile_width < config.rows)
+    reduction = Loop().then(Level(1, STILL), keep=tile_width < config.rows)
     reduction = reduction.then(Level(min(pool.kernel[1], across[2]), Strides(stream=x.channels)))
     reduction = reduction.then(Level(min(pool.kernel[0], down[2]), Strides(stream=x.row_pitch)))
     top, left = pool.padding
@@ -162,35 +162,24 @@ def _errors(
     if isinstance(pool, MeanPool):
         table = gradient_table(down.label, across.label)
         matrix = identity_words(config.rows) if len(table.divisors) > 1 else 0
-    place_x, place_y = Strides(positions=1), Strides(positions=pool.kernel[1])
-    window_x, window_y = Strides(stream=errors.channels), Strides(stream=errors.row_pitch)
-    tap_x = place_x.times(pool.stride[1]).plus(window_x.times(-1)).plus(Strides(load=matrix))
-    tap_y = place_y.times(pool.stride[0]).plus(window_y.times(-1)).plus(Strides(load=matrix * across.taps))
-    reduction = Loop().then(Level(1, Strides()), keep=tile_width < config.rows)
-    reduction = reduction.then(Level(across.taps, tap_x)).then(Level(down.taps, tap_y))
-
-    free, (side_x, side_y) = pixels(layout, number, down, across)
-    moves_x = window_x.times(across.step // pool.stride[1])
-    moves_y = window_y.times(down.step // pool.stride[0])
-    free = [
-        Level(level.steps, level.strides.plus(moves))
-        for level, moves in zip(free, (moves_x, moves_y, Strides(stream=errors.pitch)), strict=True)
-    ]
-    to_side_x = window_x.times(across.side_window).plus(place_x.times(across.side_place))
-    to_side_y = window_y.times(down.side_window).plus(place_y.times(down.side_place))
-    fixed = [
-        Level(side_x.steps, side_x.strides.plus(to_side_x)),
-        Level(side_y.steps, side_y.strides.plus(to_side_y)),
-        Level(count, Strides(stream=tile_width, out=tile_width, aux=tile_width)),
-    ]
+    x = Direction(
+        across, pool.stride[1], Strides(stream=errors.channels), Strides(positions=1), Strides(load=matrix)
+    )  # fmt: skip
+    y = Direction(
+        down, pool.stride[0], Strides(stream=errors.row_pitch), Strides(positions=pool.kernel[1]),
+        Strides(load=matrix * across.taps),
+    )  # fmt: skip
+    reduction = y.taps(x.taps(Loop().then(Level(1, STILL), keep=tile_width < config.rows)))
+    start = x.start.plus(y.start)
+    next_channels = Level(count, Strides(stream=tile_width, out=tile_width, aux=tile_width))
+    free, fixed = levels(layout, number, y, x, next_channels)
     masked: dict[str, Any] = {}
     if step.position_bits:
-        positions = down.place * pool.kernel[1] + across.place
-        masked = {"mask": Mask.STREAM, "mask_bits": step.position_bits, "positions": positions}
+        masked = {"mask": Mask.STREAM, "mask_bits": step.position_bits, "positions": start.positions}
     return [
         instruction(
             split, reduction, config=config, tile_width=tile_width, column_stride=-1,
-            stream=Place(errors.memory, errors.at(down.window, across.window) + first), load=_identity(layout, table),
+            stream=Place(errors.memory, errors.origin + start.stream + first), load=_identity(layout, table),
             **written(layout, number, down, across, first),
             edge_width=tile_width, last_reduction_width=tile_width, **masked,
         )

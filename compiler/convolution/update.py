@@ -16,7 +16,7 @@ from deep3.hdl.contract.instruction import Instruction, Mask, Ones
 from deep3.hdl.contract.program import Mode
 
 from .kernel import Kernel, kernel_of
-from .loops import Level, Loop, Place, Split, Strides, instruction
+from .loops import STILL, Level, Loop, Place, Split, Strides, instruction
 
 __all__ = ["update"]
 
@@ -65,7 +65,7 @@ def _instructions(layout: Layout, number: int, tile_width: int) -> list[Instruct
         bias = (row, word, time) == chunks[-1]
         place = Place(weights.memory, weights.base + row * kernel.run + word, weights.pitch)
         made.append(instruction(
-            Split(time, outer, Strides()), reduction, config=config, tile_width=tile_width, column_stride=1,
+            Split(time, outer, STILL), reduction, config=config, tile_width=tile_width, column_stride=1,
             stream=Place(x.memory, kernel.origin + row * kernel.row_pitch + word, x.pitch, x.buffered),
             load=Place(errors.memory, errors.origin, errors.pitch),
             out=place, aux=place,
