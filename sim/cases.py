@@ -11,6 +11,7 @@ from deep3.compiler.layout import DoesNotFit
 from deep3.compiler.lowering import Lowered, lower, quantise_rate
 from deep3.compiler.network.layers import Convolution, Dense, Flatten, Layer, MaxPool, MeanPool, Shape
 from deep3.compiler.network.network import Network
+from deep3.compiler.optimisers.optimiser import SGD, Momentum, Optimiser
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Function, Loss
 
@@ -47,6 +48,13 @@ class Case:
     resident: bool
     seed: int
 
+    @property
+    def weights_image(self) -> NDArray[np.int16]:
+        """W from address 0: weights, constants, and the state of an optimiser, which begins at 0."""
+        layout = self.lowered.layout
+        packed = layout.pack_weights(self.parameters)
+        return np.pad(packed, (0, sum(matrix.words for matrix in layout.state)))
+
 
 def random_config(rng: random.Random, most: int = 13, convolution: bool = False) -> EngineConfig:
     """An engine of any shape up to ``most`` x ``most`` with small memories."""
@@ -72,7 +80,7 @@ def random_case(rng: random.Random, config: EngineConfig) -> Case:
         batch = rng.choice((1, 2, 3, rng.randint(1, 20)))
         buffers = rng.randint(1, 3)
         try:
-            lowered = lower(_random_network(rng, config), config, batch, buffers)
+            lowered = lower(_random_network(rng, config), config, batch, buffers, _random_optimiser(rng, config))
         except DoesNotFit:
             continue
         break
@@ -95,6 +103,12 @@ def random_case(rng: random.Random, config: EngineConfig) -> Case:
         resident=resident,
         seed=rng.getrandbits(32),
     )
+
+
+def _random_optimiser(rng: random.Random, config: EngineConfig) -> Optimiser:
+    if not config.convolution or rng.random() < 0.5:
+        return SGD
+    return Momentum(rng.choice((0.5, 0.9, rng.uniform(0.001, 0.999))))
 
 
 def _random_network(rng: random.Random, config: EngineConfig) -> Network:

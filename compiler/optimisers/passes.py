@@ -6,6 +6,7 @@ The diagonal is -8.0 (Q3.12: -32768). In UPDATE the window of a word v is then -
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 from deep3.compiler.convolution.kernel import kernel_of
@@ -63,7 +64,7 @@ def add(
         for (lanes, lane), others in ((loops[0], (down, *loops[1:])), (down, loops)):
             for pieces in column_pieces(lanes, most):
                 walks = [_walk(layout, words, base, out, mantissa, first, lane, piece, others) for piece in pieces]
-                candidates.append(sum(walks, start=[]))
+                candidates.append(list(chain.from_iterable(walks)))
         cycles = [program_cycles(candidate, config) for candidate in candidates]
         made += candidates[cycles.index(min(cycles))]
     return made

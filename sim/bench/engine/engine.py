@@ -144,7 +144,7 @@ async def play(case: Case, driver: BusDriver, twin: Engine, rng: random.Random) 
 
     await write(Space.PROGRAM, 0, case.lowered.image())
     await write(Space.ACTIVATION, 0, layout.borders())
-    await write(Space.WEIGHT, 0, layout.pack_weights(case.parameters))
+    await write(Space.WEIGHT, 0, case.weights_image)
     rows = layout.padded_inputs(case.samples)
     batches = len(rows)
 
@@ -170,7 +170,7 @@ async def play(case: Case, driver: BusDriver, twin: Engine, rng: random.Random) 
             await driver.commit(1)
             twin.commit(1)
     await driver.idle(most_cycles)
-    await scoreboard.check(Space.WEIGHT, 0, layout.weights[-1].end, "weights after training")
+    await scoreboard.check(Space.WEIGHT, 0, len(case.weights_image), "weights after training")
     await scoreboard.check(Space.ERROR, 0, layout.errors[-1].end, "errors after training")
     await check_counters(driver, twin, case)
     await driver.start(case.lowered.classify.start(layout, min(batches, layout.buffers)))
@@ -220,7 +220,9 @@ async def random_networks(dut: object) -> None:
         case = random_case(rng, config)
         layout = case.lowered.layout
         loss = layout.network.loss.name
-        dut._log.info("case %d: %s, batch %d, loss %s", index, layout.network.layers, layout.batch, loss)
+        dut._log.info(
+            "case %d: %s, batch %d, loss %s, %s", index, layout.network.layers, layout.batch, loss, layout.optimiser
+        )
         await play(case, driver, twin, rng)
 
 
@@ -248,7 +250,7 @@ async def garbage_never_wedges(dut: object) -> None:
         for space, address, content in (
             (Space.PROGRAM, 0, case.lowered.image()),
             (Space.ACTIVATION, 0, layout.borders()),
-            (Space.WEIGHT, 0, layout.pack_weights(case.parameters)),
+            (Space.WEIGHT, 0, case.weights_image),
             (Space.ACTIVATION, layout.inputs.base, layout.padded_inputs(case.samples[:1])),
             (Space.LABEL, 0, case.labels[:1]),
         ):
@@ -259,4 +261,4 @@ async def garbage_never_wedges(dut: object) -> None:
     await driver.start(run)
     twin.start(run)
     await driver.idle(20 * (twin_cycles(case) + 2000))
-    await Scoreboard(driver, twin).check(Space.WEIGHT, 0, layout.weights[-1].end, "weights after garbage")
+    await Scoreboard(driver, twin).check(Space.WEIGHT, 0, len(case.weights_image), "weights after garbage")
