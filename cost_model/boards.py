@@ -40,12 +40,17 @@ class Power:
 
 @dataclass(frozen=True)
 class RoutedShape:
-    """``[[routed]]``: an array that was placed and routed with link, stack and board around it, and at which
-    frequency of ``sync``."""
+    """``[[routed]]``: an array that was placed and routed with link, stack and board around it, at which frequency of
+    ``sync``, and whether the engine had convolution."""
 
     rows: int
     columns: int
     sync_hz: int
+    convolution: bool = False
+
+    def __str__(self) -> str:
+        """In words."""
+        return f"{self.rows}x{self.columns}" + (" with convolution" if self.convolution else "")
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ class BoardDescription:
         """How far it came, in words."""
         if self.routed:
             best = max(self.routed, key=lambda shape: (shape.rows * shape.columns, shape.sync_hz))
-            return f"routed, {best.rows}x{best.columns} at {best.sync_hz / 1e6:.1f} MHz"
+            return f"routed, {best} at {best.sync_hz / 1e6:.1f} MHz"
         return "never routed" if self.family == "ecp5" else "project for the vendor's tools only, never run"
 
 

@@ -1,11 +1,14 @@
 """What is asked of a sizing, and one way to do it: a task, and a design with its times, energy and cells."""
 
 import math
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from deep3.compiler.network.layers import MAX_SIZE
+from deep3.compiler.network.network import Network
 from deep3.errors import UsageError
 from deep3.hdl.contract.config import LIMITS, EngineConfig
 
@@ -18,8 +21,8 @@ from .routed import Ground
 from .step_time import BoardStep, PushTime
 
 __all__ = [
-    "MOST_LAYERS", "MOST_STALE_BATCHES", "OBJECTIVES", "Design", "Limits", "SizingError", "Task", "link_kind",
-    "pareto_front",
+    "MOST_LAYERS", "MOST_STALE_BATCHES", "OBJECTIVES", "Design", "Limits", "LocalDesign", "ModelDesign", "ModelTask",
+    "SizingError", "Task", "Work", "link_kind", "pareto_front",
 ]  # fmt: skip
 
 MOST_LAYERS = LIMITS["max_layers"].high
@@ -45,14 +48,12 @@ class Limits:
                 raise SizingError(f"limit {name} must be above 0, not {value!r}")
 
 
-@dataclass(frozen=True)
-class Task:
-    """What is to be trained, and how.
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """How something is to be trained.
 
     Parameters
     ----------
-    network
-        S_G.
     samples
         Training samples of an epoch.
     batch
@@ -70,7 +71,6 @@ class Task:
         For a value out of range.
     """
 
-    network: GlobalNetwork
     samples: int = 10_000
     batch: int = 32
     objective: str = "runtime"
@@ -78,33 +78,57 @@ class Task:
     workers: int | None = None
 
     def __post_init__(self) -> None:
-        n = self.network
-        ranges: list[tuple[str, int, int, int]] = [
-            ("features", n.features, 1, 1_000_000),
-            ("classes", n.classes, LIMITS["max_classes"].low, LIMITS["max_classes"].high),
-            ("samples", self.samples, 1, 1_000_000_000),
-            ("batch", self.batch, 1, MAX_SIZE),
-            *([] if self.workers is None else [("workers", self.workers, 1, MOST_STALE_BATCHES)]),
-            *(("hidden", size, 1, 1_000_000) for size in n.hidden),
-            ("hidden layers", len(n.hidden), 0, MOST_LAYERS - 1),
-        ]
-        for name, value, low, high in ranges:
-            if type(value) is not int or not low <= value <= high:
-                raise SizingError(f"{name} must be between {low} and {high}, not {value!r}")
+        workers = [] if self.workers is None else [("workers", self.workers, 1, MOST_STALE_BATCHES)]
+        _check(("samples", self.samples, 1, 1_000_000_000), ("batch", self.batch, 1, MAX_SIZE), *workers)
         if self.objective not in OBJECTIVES:
             raise SizingError(f"objective must be one of {', '.join(OBJECTIVES)}, not {self.objective!r}")
 
 
 @dataclass(frozen=True)
-class Design:
+class Task(Work):
+    """A fully connected network S_G, of which each worker may train a part.
+
+    Raises
+    ------
+    SizingError
+        For a value out of range.
+    """
+
+    network: GlobalNetwork
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        n = self.network
+        _check(
+            ("features", n.features, 1, 1_000_000),
+            ("classes", n.classes, LIMITS["max_classes"].low, LIMITS["max_classes"].high),
+            *(("hidden", size, 1, 1_000_000) for size in n.hidden),
+            ("hidden layers", len(n.hidden), 0, MOST_LAYERS - 1),
+        )
+
+
+@dataclass(frozen=True)
+class ModelTask(Work):
+    """A network of any layers, which every worker trains as a whole; ``name`` is what its user calls it."""
+
+    network: Network
+    name: str
+
+
+def _check(*ranges: tuple[str, int, int, int]) -> None:
+    for name, value, low, high in ranges:
+        if type(value) is not int or not low <= value <= high:
+            raise SizingError(f"{name} must be between {low} and {high}, not {value!r}")
+
+
+@dataclass(frozen=True)
+class Design(ABC):
     """One way to do a task on a board.
 
     Attributes
     ----------
     task, board, device
         What was asked.
-    local
-        S_L.
     config
         The engine.
     step
@@ -115,15 +139,24 @@ class Design:
         What speaks for the shape of its array.
     """
 
-    task: Task
+    task: Work
     board: BoardDescription
     device: Device
-    local: LocalNetwork
     config: EngineConfig
     step: BoardStep
     n_push: int
     workers: int
     ground: Ground
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What the engine trains, in words."""
+
+    @property
+    @abstractmethod
+    def epoch_batches(self) -> float:
+        """Batches with the work of one epoch, all workers together."""
 
     @cached_property
     def push(self) -> PushTime:
@@ -147,9 +180,8 @@ class Design:
 
     @property
     def epoch_seconds(self) -> float:
-        """Time for as many multiply-adds as one epoch of the global network has, all workers together."""
-        macs = self.task.network.macs * self.task.samples
-        return macs * self.push.seconds / (self.step.macs * self.n_push * self.workers)
+        """Time of `epoch_batches`, all workers together."""
+        return self.epoch_batches * self.push.seconds / (self.n_push * self.workers)
 
     @cached_property
     def energy(self) -> EngineEnergy:
@@ -175,6 +207,48 @@ class Design:
         return self.push.stream_seconds > self.push.compute_seconds
 
 
+@dataclass(frozen=True)
+class LocalDesign(Design):
+    """A design with a local network S_L, ``local``."""
+
+    task: Task
+    local: LocalNetwork
+
+    @property
+    def name(self) -> str:
+        """Sizes of the local network."""
+        return "-".join(map(str, self.local.sizes))
+
+    @property
+    def epoch_batches(self) -> float:
+        """Batches with as many multiply-adds as one epoch of the global network has."""
+        return self.task.network.macs * self.task.samples / self.step.macs
+
+
+@dataclass(frozen=True)
+class ModelDesign(Design):
+    """A design for a whole model; the batch of its task is that which it takes."""
+
+    task: ModelTask
+
+    @property
+    def name(self) -> str:
+        """That of the model."""
+        return self.task.name
+
+    @property
+    def epoch_batches(self) -> float:
+        """Batches of an epoch."""
+        return self.task.samples / self.task.batch
+
+    @property
+    def cycles_a_sample(self) -> float:
+        """Cycles of the engine for each sample trained."""
+        return self.step.cycles / self.task.batch
+
+
+D = TypeVar("D", bound=Design)
+
 OBJECTIVES: dict[str, Callable[[Design], float]] = {
     "runtime": lambda design: design.epoch_seconds,
     "energy": lambda design: design.epoch_joules,
@@ -188,7 +262,7 @@ def link_kind(board: BoardDescription) -> Link:
     return Link.ETHERNET if board.ethernet is not None else Link.UART
 
 
-def pareto_front(designs: list[Design]) -> list[Design]:
+def pareto_front(designs: Sequence[D]) -> list[D]:
     """The designs that no other beats in time, energy and block RAM at once, the fastest first."""
     def costs(design: Design) -> tuple[float, float, float]:
         return design.epoch_seconds, design.epoch_joules, float(design.blocks)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from deep3.compiler.layout import Layout
 from deep3.compiler.lowering import lower
 from deep3.compiler.network.network import Network
 from deep3.compiler.tensors import DoesNotFit
@@ -14,7 +15,7 @@ from .devices import Device
 from .local_network import operand_words
 from .resources import Link, block_rams, block_rams_available, blocks_taken, logic, multipliers, multipliers_available
 
-__all__ = ["Shortage", "engine_for", "engine_holding", "geometries", "shortages"]
+__all__ = ["Shortage", "engine_for", "engine_holding", "geometries", "layouts", "shortages"]
 
 FEWEST_CLASSES = 16
 """Of an engine chosen here: its next layout may have more outputs, and smaller tables save next to nothing."""
@@ -78,26 +79,69 @@ def engine_for(
 def engine_holding(network: Network, like: EngineConfig, batch: int, buffers: int = 1) -> EngineConfig | None:
     """An engine like another, with the smallest operand memories that hold a network of any layers; None where no
     engine is that large."""
-    most = like.limit("weight_bank_words").high
-    roomy = replace(
-        like, activation_bank_words=most, weight_bank_words=most, error_bank_words=most,
-        label_words=LIMITS["label_words"].high, convolution=like.convolution or not network.is_dense,
-    )  # fmt: skip
+    roomy = replace(_roomy(network, like), label_words=LIMITS["label_words"].high)
     try:
         layout = lower(network, roomy, batch, buffers).layout
     except DoesNotFit:
         return None
+    return replace(_fitted(layout), label_words=max(like.label_words, _labels(batch * buffers)))
+
+
+def layouts(network: Network, like: EngineConfig, batch: int, buffers: int) -> Iterator[Layout]:
+    """A network on engines like another with the smallest operand memories that hold it.
+
+    First that of the fewest tiles of work, then those with fewer rows of the images side by side, which take less
+    activation memory. Whether the programs fit is not looked at.
+
+    Parameters
+    ----------
+    buffers
+        At least 2, as rows are only put side by side where two batches of them fit.
+
+    Raises
+    ------
+    DoesNotFit
+        When no engine holds the network, with the memory that is too small.
+    """
+    labels = min(_labels(batch * buffers), LIMITS["label_words"].high)
+    engine = replace(_roomy(network, like), label_words=labels)
+    layout = Layout(network, engine, batch, buffers)
+    while True:
+        fitted = _fitted(layout)
+        yield replace(layout, config=fitted)
+        less = fitted.activation_bank_words - BANK_GRANULARITY_WORDS
+        if less < BANK_GRANULARITY_WORDS:
+            return
+        try:
+            layout = Layout(network, replace(engine, activation_bank_words=less), batch, buffers)
+        except DoesNotFit:
+            return
+
+
+def _roomy(network: Network, like: EngineConfig) -> EngineConfig:
+    """An engine like another with the largest operand memories, and with convolution where the network needs it."""
+    able = replace(like, convolution=like.convolution or not network.is_dense)
+    most = able.limit("weight_bank_words").high
+    return replace(able, activation_bank_words=most, weight_bank_words=most, error_bank_words=most)
+
+
+def _fitted(layout: Layout) -> EngineConfig:
+    """The layout's engine with operand memories as large as it needs."""
+    config = layout.config
 
     def bank_words(words: int) -> int:
-        return -(-words // (like.banks * BANK_GRANULARITY_WORDS)) * BANK_GRANULARITY_WORDS
+        return max(1, -(-words // (config.banks * BANK_GRANULARITY_WORDS))) * BANK_GRANULARITY_WORDS
 
     return replace(
-        roomy,
-        activation_bank_words=bank_words(layout.inputs.base + buffers * layout.buffer_words),
+        config,
+        activation_bank_words=bank_words(layout.inputs.base + layout.buffers * layout.buffer_words),
         weight_bank_words=bank_words(layout.weights_end),
-        error_bank_words=bank_words(layout.errors[-1].end if layout.errors else 0),
-        label_words=max(like.label_words, 1 << (batch * buffers - 1).bit_length()),
+        error_bank_words=bank_words(layout.errors[-1].end),
     )
+
+
+def _labels(count: int) -> int:
+    return max(LIMITS["label_words"].low, 1 << (count - 1).bit_length())
 
 
 def shortages(config: EngineConfig, device: Device, link: Link, blocks: int | None = None) -> list[Shortage]:

@@ -9,7 +9,8 @@ from deep3.compiler.network.network import training_multiply_adds
 from deep3.compiler.tensors import pitch_words
 
 __all__ = [
-    "FEWEST_FEATURES", "GlobalNetwork", "LocalNetwork", "chain", "largest", "losses_of_accuracy", "operand_words",
+    "FEWEST_FEATURES", "GlobalNetwork", "LocalNetwork", "chain", "largest", "last", "losses_of_accuracy",
+    "operand_words",
 ]  # fmt: skip
 
 STEPS = 64
@@ -107,6 +108,17 @@ def largest(candidates: list[LocalNetwork], fits: Callable[[LocalNetwork], bool]
         else:
             low = middle + 1
     return low if low < len(candidates) else None
+
+
+def last(low: int, high: int, holds: Callable[[int], bool]) -> int:
+    """The last number from ``low``, where it holds, to ``high`` up to which ``holds`` does."""
+    while low < high:
+        middle = (low + high + 1) // 2
+        if holds(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def operand_words(sizes: tuple[int, ...], batch: int, buffers: int, banks: int) -> tuple[int, int, int]:

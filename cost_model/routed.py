@@ -1,7 +1,8 @@
 """Which arrays were placed and routed on a board's part, and what that says of others.
 
 An array that is smaller in both directions leaves the same tools more room and shorter ways, so it is taken to route
-where a larger one did. A shape says nothing of the memories beside it, which the routed engines had of one size each.
+where a larger one did; so is an engine without convolution where one with it did, and never the other way. A shape says
+nothing of the memories beside it, which the routed engines had of one size each.
 """
 
 import enum
@@ -37,20 +38,20 @@ class Ground:
         """In words."""
         if self.shape is None:
             return "never routed: whether it fits and how fast it is stays open"
-        there = f"{self.shape.rows}x{self.shape.columns}"
         mhz = f"{self.shape.sync_hz / 1e6:.1f} MHz"
         if self.evidence is Evidence.ROUTED:
-            return f"{there} was routed on this part at {mhz}, with the memories of its board"
-        return f"smaller than {there}, which was routed on this part at {mhz}: a smaller array is easier"
+            return f"{self.shape} was routed on this part at {mhz}, with the memories of its board"
+        return f"smaller than {self.shape}, which was routed on this part at {mhz}: a smaller array is easier"
 
 
-def routed_shapes(board: BoardDescription) -> list[RoutedShape]:
-    """Shapes routed, at the board's clock at least, on its part and speed grade: on this board and on all others."""
+def routed_shapes(board: BoardDescription, convolution: bool = False) -> list[RoutedShape]:
+    """Shapes routed, at the board's clock at least, on its part and speed grade: on this board and on all others; with
+    ``convolution`` those that had it."""
     others = [load_board(name) for name in board_names()]
     alike = [other for other in others if (other.part, other.speed_grade) == (board.part, board.speed_grade)]
     found = {*board.routed, *(shape for other in alike for shape in other.routed)}
-    fast = [shape for shape in found if shape.sync_hz >= board.clock.sync_hz]
-    return sorted(fast, key=lambda shape: (shape.rows, shape.columns, -shape.sync_hz))
+    fast = [shape for shape in found if shape.sync_hz >= board.clock.sync_hz and shape.convolution >= convolution]
+    return sorted(fast, key=lambda shape: (shape.rows, shape.columns, shape.convolution, -shape.sync_hz))
 
 
 def evidence_of(rows: int, columns: int, shapes: list[RoutedShape]) -> Ground:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from deep3.compiler.cycles import instruction_cycles, loss_wait_cycles
+from deep3.compiler.cycles import issue_to_issue_cycles, loss_wait_cycles
 from deep3.compiler.lowering import Lowered
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.instruction import Instruction
@@ -20,7 +20,7 @@ BOTTLENECKS = ("array", "link", "loss", "memory")
 
 def batch_cycles(program: Sequence[Instruction], config: EngineConfig) -> int:
     """Cycles of one batch in a run of many whose data is there."""
-    return sum(instruction_cycles(i, config) for i in program)
+    return sum(issue_to_issue_cycles(i, config) for i in program)
 
 
 def memory_cycles(program: Sequence[Instruction]) -> int:
@@ -31,7 +31,7 @@ def memory_cycles(program: Sequence[Instruction]) -> int:
         ports["read", i.stream_memory] += tiles * i.time_count
         ports["read", i.load_memory] += tiles * i.tile_width
         ports["read", i.aux_memory] += i.outer_count * i.time_count
-        ports["write", i.output_memory] += i.outer_count * i.time_count
+        ports["write", i.output_memory] += i.outer_count * i.time_count // i.window
         if i.loss in (Loss.SOFTMAX, Loss.MSE):
             ports["write", Memory.ERROR] += i.outer_count * i.time_count
     return max((cycles for (_, memory), cycles in ports.items() if memory is not Memory.NONE), default=0)

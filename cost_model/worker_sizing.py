@@ -6,11 +6,11 @@ from functools import cached_property
 
 from deep3.compiler.network.network import training_multiply_adds
 
+from .choice import COMMUNICATION_SHARE, NothingFits, counted_workers
 from .costs import LocalCosts, iteration_seconds, local_costs
 from .design import MOST_STALE_BATCHES, Task
 from .local_network import LocalNetwork, chain, largest
 from .profile import Profile
-from .sizing import COMMUNICATION_SHARE, NothingFits, counted_workers
 
 __all__ = ["WorkerDesign", "size_workers"]
 

@@ -2,25 +2,27 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from deep3.cost_model.boards import load_board
-from deep3.cost_model.design import OBJECTIVES, Limits, Task
+from deep3.cost_model.design import OBJECTIVES, Limits, LocalDesign, ModelDesign, ModelTask, Task, Work
 from deep3.cost_model.local_network import GlobalNetwork
+from deep3.cost_model.model_sizing import size_model
 from deep3.cost_model.profile import Profile
 from deep3.cost_model.sizing import size
 from deep3.errors import UsageError
 from deep3.files import STANDARD_OUTPUT, check_output, write_text
-from deep3.host.reports.sizing import board_report, worker_report
-from deep3.host.reports.sizing_advice import DEFAULT_ENGINE_FILE
+from deep3.host.reports.sizing import board_report, model_report
+from deep3.host.reports.worker_sizing import worker_report
 
 from .boards import BOARD_HELP, board_states
 from .command import Command, Report
-from .hidden_sizes import hidden_sizes
+from .hidden_sizes import hidden_sizes, input_shape
+from .size_lines import describe
 
 __all__ = ["COMMAND"]
 
-
-MOST_BUILDS = 3
+DEFAULT_BATCH = 32
 PICTURES = (".png", ".pdf", ".svg")
 
 
@@ -29,13 +31,24 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     platform.add_argument("--board", metavar="B", help=BOARD_HELP)
     platform.add_argument("--profile", metavar="FILE", help="CPU or CUDA workers as deep3 profile measured them")
     parser.add_argument("--force", action="store_true", help="with --profile: also one of another machine")
-    parser.add_argument("--features", type=int, required=True, metavar="N", help="features of a sample")
+    parser.add_argument("--features", type=int, metavar="N", help="features of a sample")
+    parser.add_argument("--hidden", type=hidden_sizes, metavar="N,N", help="neurons of hidden layers, or none")
+    parser.add_argument("--classes", type=int, metavar="N", help="classes")
     parser.add_argument(
-        "--hidden", type=hidden_sizes, required=True, metavar="N,N", help="neurons of hidden layers, or none"
+        "--model",
+        metavar="WHERE",
+        help="with --board: a network of your own in place of these three, which is trained as a whole: FILE.onnx, or "
+        "FILE.py:NAME as of deep3 train (docs/models.md; default none)",
     )
-    parser.add_argument("--classes", type=int, required=True, metavar="N", help="classes")
+    parser.add_argument(
+        "--input-shape", type=input_shape, metavar="C,H,W",
+        help="of a sample of --model: channels, height and width, or features",
+    )  # fmt: skip
     parser.add_argument("--samples", type=int, default=10_000, metavar="N", help="training samples (default 10000)")
-    parser.add_argument("--batch", type=int, default=32, metavar="N", help="samples of a batch (default 32)")
+    parser.add_argument(
+        "--batch", type=int, metavar="N",
+        help=f"samples of a batch (default {DEFAULT_BATCH}; with --model the largest power of two up to it that fits)",
+    )  # fmt: skip
     parser.add_argument(
         "--objective", choices=list(OBJECTIVES), default="runtime",
         help="what is made small: time or energy of an epoch, their product, block RAM (default runtime)",
@@ -66,28 +79,21 @@ def _picture(text: str) -> str:
 
 
 def _run(arguments: argparse.Namespace) -> Report:
-    task = Task(
-        network=GlobalNetwork(arguments.features, arguments.hidden, arguments.classes),
-        samples=arguments.samples,
-        batch=arguments.batch,
-        objective=arguments.objective,
-        limits=Limits(arguments.max_seconds, arguments.max_joules, arguments.max_block_rams),
-        workers=arguments.workers,
-    )
+    _check_together(arguments)
     if arguments.profile:
-        for name in ("output", "picture", "unrouted"):
-            if getattr(arguments, name):
-                raise UsageError(f"--{name} is for --board, not for --profile")
-        return _run_workers(task, arguments)
-    if arguments.force:
-        raise UsageError("--force is for --profile")
-    board = load_board(arguments.board)
+        return _run_workers(_task(arguments), arguments)
     for output in (arguments.output, arguments.picture):
         if output is not None:
             check_output(output)
-    designs = size(task, board, arguments.unrouted)
+    board = load_board(arguments.board)
     file = None if arguments.output == STANDARD_OUTPUT else arguments.output
-    report = board_report(designs, file, arguments.unrouted)
+    designs: list[LocalDesign] | list[ModelDesign]
+    if arguments.model:
+        designs = size_model(_model_task(arguments), board, arguments.unrouted, largest=arguments.batch is None)
+        report = model_report(designs, file)
+    else:
+        designs = size(_task(arguments), board, arguments.unrouted)
+        report = board_report(designs, file, arguments.unrouted)
     if arguments.output:
         write_text(arguments.output, report["engine"])
     if arguments.picture:
@@ -98,6 +104,52 @@ def _run(arguments: argparse.Namespace) -> Report:
     return report
 
 
+def _check_together(arguments: argparse.Namespace) -> None:
+    sizes = {name: getattr(arguments, name) is not None for name in ("features", "hidden", "classes")}
+    if arguments.model:
+        if given := [f"--{name}" for name in sizes if sizes[name]]:
+            raise UsageError(f"--model brings what {', '.join(given)} would say; leave that out")
+        if arguments.profile:
+            raise UsageError("--model is for --board, not for --profile")
+        if arguments.input_shape is None:
+            raise UsageError("--model needs --input-shape, the shape of a sample: C,H,W or the number of features")
+    else:
+        if missing := [f"--{name}" for name in sizes if not sizes[name]]:
+            raise UsageError(f"{', '.join(missing)} must be given, or --model")
+        if arguments.input_shape is not None:
+            raise UsageError("--input-shape is for --model")
+    if arguments.profile:
+        for name in ("output", "picture", "unrouted"):
+            if getattr(arguments, name):
+                raise UsageError(f"--{name} is for --board, not for --profile")
+    elif arguments.force:
+        raise UsageError("--force is for --profile")
+
+
+def _task(arguments: argparse.Namespace) -> Task:
+    network = GlobalNetwork(arguments.features, arguments.hidden, arguments.classes)
+    return Task(network, **_work(arguments))
+
+
+def _model_task(arguments: argparse.Namespace) -> ModelTask:
+    work = _work(arguments)
+    # PyTorch takes seconds to import, and what can be refused before is.
+    Work(**work)
+    from deep3.host.training.import_model import load_model
+
+    return ModelTask(load_model(arguments.model, arguments.input_shape).network, arguments.model, **work)
+
+
+def _work(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "samples": arguments.samples,
+        "batch": DEFAULT_BATCH if arguments.batch is None else arguments.batch,
+        "objective": arguments.objective,
+        "limits": Limits(arguments.max_seconds, arguments.max_joules, arguments.max_block_rams),
+        "workers": arguments.workers,
+    }
+
+
 def _run_workers(task: Task, arguments: argparse.Namespace) -> Report:
     # PyTorch, whose version a profile names, takes seconds to import; boards do without it.
     from deep3.host.measure.machine import fingerprint
@@ -106,88 +158,12 @@ def _run_workers(task: Task, arguments: argparse.Namespace) -> Report:
     return worker_report(task, profile)
 
 
-def _describe_workers(report: Report) -> str:
-    time, memory = report["time"], report["memory_bytes"]
-    rows = [
-        ("local network", f"{_dashed(report['local_network'])} of {_dashed(report['global_network'])}"),
-        ("fast memory", f"{memory['used']} of {memory['there']} bytes (modelled)"),
-        ("workers, batches a push", f"{report['workers']}, {report['n_push']} of {report['batch']} samples"),
-        ("a batch forward", f"{1e6 * time['forward_seconds']:.0f} us"),
-        ("and backward", f"{1e6 * time['backward_seconds']:.0f} us"),
-        ("weights, one way", f"{1e6 * time['communication_seconds']:.0f} us"),
-        ("an epoch's work", f"{time['epoch_seconds']:.3g} s, {report['energy']['epoch_joules']:.3g} J"
-         f" ({report['energy']['origin']})"),
-    ]  # fmt: skip
-    lines = [f"{report['device']} workers", *(f"  {name:<24} {text}" for name, text in rows)]
-    return "\n".join([*lines, *_warning(report), "commands:", f"  {_train(report)}"])
-
-
-def _describe(report: Report) -> str:
-    if "board" not in report:
-        return _describe_workers(report)
-    resources, time, energy = report["resources"], report["time"], report["energy"]
-    embedding = report["embedding"]
-    rows = [
-        ("local network", f"{_dashed(report['local_network'])} of {_dashed(report['global_network'])}"),
-        ("embedding", f"{embedding['length']} ({embedding['shortest']} to {embedding['longest']})"),
-        ("engine", f"{report['rows']}x{report['columns']} at {time['clock_hz'] / 1e6:g} MHz, {report['digest']}"),
-        ("its shape", report["evidence"]["words"]),
-        *((name.replace("_", " "), _used(resources[name])) for name in _COUNTED),
-        ("workers, batches a push", f"{report['workers']}, {report['n_push']} of {report['batch']} samples"),
-        ("a batch", f"{time['batch_cycles']} cycles, {1e6 * time['batch_on_link_seconds']:.0f} us on the link"),
-        ("a push", f"{1e3 * time['push_seconds']:.2f} ms, {time['samples_per_second']:.0f} samples/s"),
-        ("an epoch's work", f"{time['epoch_seconds']:.3g} s, {energy['epoch_joules']:.3g} J (modelled)"),
-        ("bottleneck", f"{report['bottleneck']['what']}, {report['bottleneck']['times_the_next']:.2f} times the next"),
-    ]
-    lines = [f"{report['board']} ({report['device']}), best in {report['objective']}"]
-    lines += [f"  {name:<24} {text}" for name, text in rows]
-    lines += [f"  {tensor}" for tensor in _map_lines(report["memory_map"])]
-    lines += [f"note: {note}" for note in report["notes"]]
-    lines += _warning(report)
-    written = "" if report["engine_file"] else f" (after -o {DEFAULT_ENGINE_FILE} beside what you typed)"
-    builds = report["commands"]["build"]
-    lines += [f"commands{written}:", *(f"  {build}" for build in builds[:MOST_BUILDS])]
-    if len(builds) > MOST_BUILDS:
-        lines.append(f"  ... and so on, to {builds[-1]}")
-    return "\n".join([*lines, f"  {_train(report)}"])
-
-
-def _warning(report: Report) -> list[str]:
-    if not report["too_small"]:
-        return []
-    help_ = f"; what helps: {' or '.join(report['remedies'])}"
-    return [f"warning: this local network is likely too small to learn: {'; '.join(report['too_small'])}{help_}"]
-
-
-def _train(report: Report) -> str:
-    return report["commands"]["train"] or "deep3 train takes no hidden layer as wide as that"
-
-
-_COUNTED = ("multipliers", "block_rams", "luts", "flip_flops")
-
-
-def _used(resource: Report) -> str:
-    share = resource["used"] / resource["there"]
-    return f"{resource['used']} of {resource['there']} ({share:.0%}, {resource['origin']})"
-
-
-def _map_lines(tensors: list[Report]) -> list[str]:
-    return [
-        f"{tensor['memory']:<10} {tensor['first']:>7} .. {tensor['first'] + tensor['words'] - 1:>7}  {tensor['tensor']}"
-        for tensor in tensors
-    ]
-
-
-def _dashed(sizes: list[int]) -> str:
-    return "-".join(map(str, sizes))
-
-
 COMMAND = Command(
     name="size",
     summary="Choose local network and engine for a board, and predict what they need.",
     example="deep3 size --board ecpix5-85f --features 617 --hidden 200 --classes 26 -o engine.toml",
     add_arguments=_add_arguments,
     run=_run,
-    describe=_describe,
+    describe=describe,
     details=board_states,
 )

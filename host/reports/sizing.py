@@ -1,20 +1,21 @@
 """What ``deep3 size`` reports of a design: numbers with their units, where they come from, and what limits them."""
 
+from collections import Counter
 from typing import Any
 
-from deep3.cost_model.design import Design, Task, link_kind, pareto_front
+from deep3.cost_model.choice import BUFFERS
+from deep3.cost_model.design import Design, LocalDesign, ModelDesign, link_kind, pareto_front
 from deep3.cost_model.local_network import losses_of_accuracy
-from deep3.cost_model.profile import Profile
+from deep3.cost_model.model_sizing import largest_batch
 from deep3.cost_model.resources import memories, memory_uses
-from deep3.cost_model.sizing import BUFFERS, embedding_range
-from deep3.cost_model.worker_sizing import size_workers
+from deep3.cost_model.sizing import embedding_range
 
-from .sizing_advice import DEFAULT_ENGINE_FILE, build_commands, remedies, train_command
+from .sizing_advice import DEFAULT_ENGINE_FILE, build_commands, remedies, train_command, train_model_command
 
-__all__ = ["board_report", "memory_map", "worker_report"]
+__all__ = ["board_report", "memory_map", "model_report"]
 
 
-def board_report(designs: list[Design], engine: str | None, unrouted: bool) -> dict[str, Any]:
+def board_report(designs: list[LocalDesign], engine: str | None, unrouted: bool) -> dict[str, Any]:
     """The report of the first of the designs that were weighed.
 
     Parameters
@@ -29,16 +30,65 @@ def board_report(designs: list[Design], engine: str | None, unrouted: bool) -> d
     shortest, longest = embedding_range(best)
     builds, workers = build_commands(best, engine or DEFAULT_ENGINE_FILE)
     losses = losses_of_accuracy(best.local, task.network)
+    notes = _notes(best)
+    if best.local.sizes != task.network.sizes:
+        notes.append("the global network does not fit: each worker trains a part of it")
+    return {
+        "global_network": list(task.network.sizes),
+        "local_network": list(best.local.sizes),
+        "hidden_ratio": best.local.ratio,
+        "embedding": {"length": best.local.embedding, "shortest": shortest, "longest": longest},
+        **_of_any(best, engine),
+        "too_small": losses,
+        "remedies": remedies(best, unrouted) if losses else [],
+        "commands": {
+            "train": train_command(task, best.local, best.n_push, workers, engine or DEFAULT_ENGINE_FILE),
+            "build": builds,
+        },
+        "notes": notes,
+        "designs_weighed": len(designs),
+        "pareto_front": [
+            {**_point(design), "local_network": list(design.local.sizes)} for design in pareto_front(designs)
+        ],
+    }
+
+
+def model_report(designs: list[ModelDesign], engine: str | None) -> dict[str, Any]:
+    """`board_report` of a whole model, with all designs that were weighed."""
+    best = designs[0]
+    task = best.task
+    builds, workers = build_commands(best, engine or DEFAULT_ENGINE_FILE)
+    notes = _notes(best)
+    if best.config.convolution:
+        notes.append(
+            "LUTs and flip-flops with convolution are an estimate: its units were synthesised one by one, no whole "
+            "engine with them"
+        )
+    return {
+        "model": task.name,
+        "input_shape": list(task.network.input_shape),
+        "parameters": task.network.parameters,
+        "largest_batch": largest_batch(best),
+        **_of_any(best, engine),
+        "commands": {
+            "train": train_model_command(best, workers, engine or DEFAULT_ENGINE_FILE),
+            "build": builds,
+        },
+        "notes": notes,
+        "designs_weighed": len(designs),
+        "weighed": [_model_point(design) for design in designs],
+    }
+
+
+def _of_any(best: Design, engine: str | None) -> dict[str, Any]:
+    """What is reported of every design."""
+    task = best.task
     return {
         "board": best.board.key,
         "device": best.device.name,
         "objective": task.objective,
         "batch": task.batch,
         "samples": task.samples,
-        "global_network": list(task.network.sizes),
-        "local_network": list(best.local.sizes),
-        "hidden_ratio": best.local.ratio,
-        "embedding": {"length": best.local.embedding, "shortest": shortest, "longest": longest},
         "n_push": best.n_push,
         "workers": best.workers,
         "engine": best.config.to_toml(),
@@ -57,57 +107,6 @@ def board_report(designs: list[Design], engine: str | None, unrouted: bool) -> d
             "busy_seconds": best.push.busy_seconds,
         },
         "roofline": _roofline(best),
-        "too_small": losses,
-        "remedies": remedies(best, unrouted) if losses else [],
-        "commands": {
-            "train": train_command(task, best.local, best.n_push, workers, engine or DEFAULT_ENGINE_FILE),
-            "build": builds,
-        },
-        "notes": _notes(best),
-        "designs_weighed": len(designs),
-        "pareto_front": [_point(design) for design in pareto_front(designs)],
-    }
-
-
-def worker_report(task: Task, profile: Profile) -> dict[str, Any]:
-    """The report of a local network for CPU or CUDA workers.
-
-    Raises
-    ------
-    NothingFits
-        When none fits, or a limit is exceeded.
-    """
-    design = size_workers(task, profile)
-    costs = design.costs
-    workers = [f"{profile.device}:{design.workers}"]
-    losses = losses_of_accuracy(design.local, task.network)
-    return {
-        "device": profile.device,
-        "objective": task.objective,
-        "batch": task.batch,
-        "samples": task.samples,
-        "global_network": list(task.network.sizes),
-        "local_network": list(design.local.sizes),
-        "hidden_ratio": design.local.ratio,
-        "n_push": design.n_push,
-        "workers": design.workers,
-        "memory_bytes": {"used": costs.memory_bytes, "there": profile.memory_bytes, "origin": "modelled"},
-        "time": {
-            "forward_seconds": costs.forward_seconds,
-            "backward_seconds": costs.backward_seconds,
-            "communication_seconds": costs.communication_seconds,
-            "iteration_seconds": design.iteration_seconds,
-            "epoch_seconds": design.epoch_seconds,
-            "origin": "measured coefficients",
-        },
-        "energy": {
-            "watts_at_work": profile.watts,
-            "epoch_joules": design.epoch_joules,
-            "origin": profile.watts_origin,
-        },
-        "too_small": losses,
-        "remedies": ["a smaller --batch", "another machine"] if losses else [],
-        "commands": {"train": train_command(task, design.local, design.n_push, workers), "build": []},
     }
 
 
@@ -139,6 +138,10 @@ def memory_map(design: Design) -> list[dict[str, Any]]:
             }
             for index, matrix in enumerate(matrices)
         ]
+    if (words := layout.weights_end - layout.weights[-1].end) > 0:
+        tensors.append(
+            {"memory": "weight", "tensor": "constants of pools", "first": layout.weights[-1].end, "words": words}
+        )
     return tensors
 
 
@@ -160,10 +163,13 @@ def _resources(design: Design) -> dict[str, Any]:
 
 def _time(design: Design) -> dict[str, Any]:
     step, push = design.step, design.push
+    phases: Counter[str] = Counter()
+    for name, cycles in step.phase_cycles:
+        phases[name] += cycles
     return {
         "clock_hz": step.clock_hz,
         "batch_cycles": step.cycles,
-        "phase_cycles": dict(step.phase_cycles),
+        "phase_cycles": phases,
         "classify_batch_cycles": step.classify_cycles,
         "forward_seconds": step.forward_cycles / step.clock_hz,
         "backward_seconds": step.backward_cycles / step.clock_hz,
@@ -208,8 +214,6 @@ def _notes(design: Design) -> list[str]:
             f"the link feeds the array {share:.0%} of the time: samples take {push.stream_seconds:.3g} s a push, "
             f"the engine {push.compute_seconds:.3g} s; a smaller array would do as much"
         )
-    if design.local.sizes != design.task.network.sizes:
-        notes.append("the global network does not fit: each worker trains a part of it")
     if design.n_push <= BUFFERS:
         notes.append("a push fits the batch buffers: the engine waits for its samples")
     if step.communication_seconds > 0.2 * push.seconds:
@@ -221,10 +225,22 @@ def _point(design: Design) -> dict[str, Any]:
     return {
         "rows": design.config.rows,
         "columns": design.config.columns,
-        "local_network": list(design.local.sizes),
         "n_push": design.n_push,
         "workers": design.workers,
         "epoch_seconds": design.epoch_seconds,
         "epoch_joules": design.epoch_joules,
         "block_rams": design.blocks,
+    }
+
+
+def _model_point(design: ModelDesign) -> dict[str, Any]:
+    luts, _ = design.logic
+    return {
+        **_point(design),
+        "batch": design.task.batch,
+        "rows_together": design.step.lowered.layout.rows_together,
+        "cycles_a_sample": design.cycles_a_sample,
+        "array_efficiency": design.step.array_efficiency,
+        "luts": luts,
+        "of_shape": design.ground.evidence.value,
     }

@@ -6,12 +6,13 @@ from ipaddress import IPv4Address
 
 from deep3.compiler.network.layers import MAX_SIZE
 from deep3.cost_model.boards import BoardDescription, board_names, load_board
-from deep3.cost_model.design import Design, Task
+from deep3.cost_model.choice import NothingFits
+from deep3.cost_model.design import Design, LocalDesign, ModelDesign, Task
 from deep3.cost_model.local_network import LocalNetwork, losses_of_accuracy
-from deep3.cost_model.sizing import NothingFits, size
+from deep3.cost_model.sizing import size
 from deep3.hdl.contract.station import DEFAULT_IP
 
-__all__ = ["DEFAULT_ENGINE_FILE", "build_commands", "remedies", "train_command"]
+__all__ = ["DEFAULT_ENGINE_FILE", "build_commands", "remedies", "train_command", "train_model_command"]
 
 DEFAULT_ENGINE_FILE = "engine.toml"
 DATA = "DATA"
@@ -27,7 +28,19 @@ def train_command(task: Task, local: LocalNetwork, n_push: int, workers: list[st
         words += ["--ratio", repr(local.ratio)]
     if local.embedding < task.network.features:
         words += ["--embedding", str(local.embedding)]
-    words += ["--batch", str(task.batch), "--n-push", str(n_push)]
+    return _train(words, task.batch, n_push, workers, engine)
+
+
+def train_model_command(design: ModelDesign, workers: list[str], engine: str) -> str:
+    """``deep3 train`` of the whole model with the answer of its sizing."""
+    task = design.task
+    shape = ",".join(map(str, task.network.input_shape))
+    words = ["deep3", "train", DATA, "--model", task.name, "--input-shape", shape]
+    return _train(words, task.batch, design.n_push, workers, engine)
+
+
+def _train(words: list[str], batch: int, n_push: int, workers: list[str], engine: str) -> str:
+    words = [*words, "--batch", str(batch), "--n-push", str(n_push)]
     if engine:
         words += ["--config", engine]
     for worker in workers:
@@ -51,7 +64,7 @@ def build_commands(design: Design, engine: str) -> tuple[list[str], list[str]]:
     return (builds[:1] if link else builds), workers
 
 
-def remedies(design: Design, unrouted: bool) -> list[str]:
+def remedies(design: LocalDesign, unrouted: bool) -> list[str]:
     """What makes a local network large enough: the largest smaller batch that does, and the boards that do."""
     task, found = design.task, []
     batch = task.batch // 2

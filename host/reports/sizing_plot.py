@@ -1,6 +1,7 @@
 """Picture of a sizing: Pareto front, block RAM floor plan, roofline."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -25,7 +26,7 @@ NAME_PLACES = (
 """Of a name beside a dot: points from its centre, and which corner of the name lies there."""
 
 
-def plot_sizing(designs: list[Design], path: Path) -> None:
+def plot_sizing(designs: Sequence[Design], path: Path) -> None:
     """Draw the designs weighed, the best first, into a PNG, PDF or SVG file.
 
     Raises
@@ -35,9 +36,8 @@ def plot_sizing(designs: list[Design], path: Path) -> None:
     """
     best = designs[0]
     figure, (front, plan, roofline) = plt.subplots(1, 3, figsize=(15, 5), layout="constrained", dpi=130)
-    sizes = "-".join(map(str, best.local.sizes))
     shape = f"{best.config.rows}x{best.config.columns}"
-    figure.suptitle(f"{best.board.name}: {sizes} on a {shape} engine (times and energies are predictions)")
+    figure.suptitle(f"{best.board.name}: {best.name} on a {shape} engine (times and energies are predictions)")
     _front(front, designs)
     _floor_plan(plan, best)
     _roofline(roofline, best)
@@ -49,7 +49,7 @@ def plot_sizing(designs: list[Design], path: Path) -> None:
     plt.close(figure)
 
 
-def _front(axes: Axes, designs: list[Design]) -> None:
+def _front(axes: Axes, designs: Sequence[Design]) -> None:
     # The best is on the front wherever time or energy is the objective, and then drawn once.
     front = [design for design in pareto_front(designs) if design is not designs[0]]
     rest = [design for design in designs[1:] if design not in front]
@@ -77,7 +77,7 @@ def _area(design: Design) -> float:
     return 4 + design.blocks / 5
 
 
-def _name_apart(axes: Axes, named: list[Design], designs: list[Design]) -> None:
+def _name_apart(axes: Axes, named: list[Design], designs: Sequence[Design]) -> None:
     """Write the array's size beside designs, each where it covers no dot, no name before it and not the legend, or
     not at all."""
     pixels_a_point = axes.figure.dpi / 72

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deep3.cost_model.boards import board_names, load_board
-from deep3.cost_model.design import Design, Task
+from deep3.cost_model.design import LocalDesign, Task
 from deep3.cost_model.local_network import GlobalNetwork
 from deep3.cost_model.logic import luts_of
 from deep3.cost_model.resources import Link, block_rams, multipliers
@@ -64,7 +64,7 @@ def test_luts_and_flip_flops_of_engines_that_were_not_fitted() -> None:
         assert errors[-1] <= 0.1
 
 
-def random_design(seed: int) -> Design:
+def random_design(seed: int) -> LocalDesign:
     rng = random.Random(seed)
     hidden = tuple(rng.randint(2, 400) for _ in range(rng.randint(0, 2)))
     network = GlobalNetwork(rng.randint(2, 800), hidden, rng.randint(2, 40))

@@ -11,12 +11,13 @@ from deep3.compiler.layout import Layout
 from deep3.compiler.lowering import lower
 from deep3.compiler.network.network import Network
 from deep3.cost_model.boards import board_names, load_board
-from deep3.cost_model.design import OBJECTIVES, Design, Limits, SizingError, Task, link_kind, pareto_front
+from deep3.cost_model.choice import NothingFits
+from deep3.cost_model.design import OBJECTIVES, Limits, LocalDesign, SizingError, Task, link_kind, pareto_front
 from deep3.cost_model.devices import load_device
 from deep3.cost_model.engine_choice import engine_for, shortages
 from deep3.cost_model.link_time import LinkTime
 from deep3.cost_model.local_network import GlobalNetwork, chain, largest, operand_words
-from deep3.cost_model.sizing import NothingFits, embedding_range, size
+from deep3.cost_model.sizing import embedding_range, size
 from deep3.cost_model.step_time import BoardStep
 from deep3.hdl.contract.config import BANK_GRANULARITY_WORDS, EngineConfig
 from deep3.hdl.contract.program import ADDRESS_BITS
@@ -34,7 +35,7 @@ networks = st.builds(
 )
 
 
-def best_networks(task: Task, blocks: int) -> tuple[list[Design], int]:
+def best_networks(task: Task, blocks: int) -> tuple[list[LocalDesign], int]:
     """Designs with so many block RAMs, and the place in the chain of the largest network among them."""
     limited = replace(task, limits=Limits(block_rams=blocks))
     try:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from deep3.cost_model.choice import NothingFits
 from deep3.cost_model.costs import Coefficients
 from deep3.cost_model.design import Limits, Task
 from deep3.cost_model.local_network import GlobalNetwork
 from deep3.cost_model.profile import OperationPoint, Profile, ProfileError, StepFit, step_features
-from deep3.cost_model.sizing import NothingFits
 from deep3.cost_model.worker_sizing import size_workers
 from deep3.host.measure.machine import FIT, HELD_OUT, ProfilingError, fitted, profile_machine
 

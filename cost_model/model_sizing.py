@@ -1,0 +1,199 @@
+"""Sizing for a whole network of any layers: arrays, memories and batches by the exact cycles of a training step."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from deep3.compiler.layout import Layout
+from deep3.compiler.lowering import Lowered, lower
+from deep3.compiler.network.layers import MAX_SIZE
+from deep3.compiler.network.network import Network
+from deep3.compiler.tensors import DoesNotFit
+from deep3.hdl.contract.config import LIMITS, EngineConfig
+
+from .boards import BoardDescription, RoutedShape
+from .choice import BUFFERS, NothingFits, batches_a_push, best_first
+from .design import MOST_LAYERS, Limits, ModelDesign, ModelTask, link_kind
+from .devices import Device, load_device
+from .engine_choice import FEWEST_CLASSES, Shortage, geometries, layouts, shortages
+from .link_time import link_of
+from .local_network import last
+from .routed import evidence_of, routed_shapes
+from .step_time import BoardStep
+
+__all__ = ["largest_batch", "size_model"]
+
+
+def size_model(
+    task: ModelTask, board: BoardDescription, unrouted: bool = False, largest: bool = False
+) -> list[ModelDesign]:
+    """Every design weighed that keeps the limits, the best first.
+
+    For each geometry as of `cost_model.sizing.size`, and for each number of image rows side by side that saves a first
+    layer work, the smallest memories.
+
+    Parameters
+    ----------
+    largest
+        Each design takes the largest power of two that fits as its batch, up to that of the task, in place of that.
+
+    Raises
+    ------
+    NothingFits
+        When there is none.
+    """
+    device = load_device(board.device)
+    routed = routed_shapes(board, convolution=not task.network.is_dense)
+    within = None if unrouted or not routed else routed
+    found: list[ModelDesign] = []
+    for rows, columns in geometries(device, within):
+        ground = evidence_of(rows, columns, routed)
+        for lowered in _lowered(task, board, device, rows, columns, largest):
+            layout = lowered.layout
+            step = BoardStep(lowered, board.clock.sync_hz, link_of(board))
+            workers = task.workers or 1
+            found.append(
+                ModelDesign(
+                    replace(task, batch=layout.batch), board, device, layout.config, step,
+                    batches_a_push(step, workers), workers, ground,
+                )
+            )  # fmt: skip
+    if not found:
+        raise NothingFits(_what_is_short(task, board, device, within, unrouted, largest))
+    return best_first(found)
+
+
+def largest_batch(design: ModelDesign) -> int:
+    """The most samples of a batch for which the array and the program memory of a design get memories on its board."""
+    task, config = design.task, design.config
+
+    def fits(batch: int) -> bool:
+        found = next(_layouts(task, batch, design.board, design.device, config), None)
+        return found is not None and _programs(found) is not None
+
+    return last(task.batch, MAX_SIZE, fits)
+
+
+def _lowered(
+    task: ModelTask, board: BoardDescription, device: Device, rows: int, columns: int, largest: bool
+) -> Iterator[Lowered]:
+    """The network on the engines of one geometry that the board holds."""
+    batches = [1 << power for power in reversed(range(task.batch.bit_length()))] if largest else [task.batch]
+    for together in _rows_together(task, rows, columns):
+        for batch in batches:
+            found = _on_smallest(task, batch, board, device, rows, columns, together)
+            if found is not None:
+                yield found
+                break
+
+
+def _on_smallest(
+    task: ModelTask, batch: int, board: BoardDescription, device: Device, rows: int, columns: int, together: int
+) -> Lowered | None:
+    """The network with so many image rows side by side on the engine that is just large enough; None where the board
+    holds none."""
+    lowered: Lowered | None = None
+    slots = len(task.network.trained)
+    while slots <= MOST_LAYERS:
+        like = _like(task.network, rows, columns, slots)
+        found = _layouts(task, batch, board, device, like)
+        layout = next((layout for layout in found if layout.rows_together == together), None)
+        if layout is None:
+            return None
+        # The programs do not depend on the size of any memory.
+        lowered = lowered or _programs(replace(layout, config=replace(layout.config, max_layers=MOST_LAYERS)))
+        if lowered is None:
+            return None
+        if lowered.forward.end <= layout.config.max_instructions:
+            return replace(lowered, layout=layout)
+        slots += 1
+    return None
+
+
+def _programs(layout: Layout) -> Lowered | None:
+    """None where they are too long."""
+    try:
+        return lower(layout.network, layout.config, layout.batch, layout.buffers)
+    except DoesNotFit:
+        return None
+
+
+def _rows_together(task: ModelTask, rows: int, columns: int) -> list[int]:
+    """Numbers of image rows side by side that a larger activation memory is worth, the largest first."""
+    like = _like(task.network, rows, columns, MOST_LAYERS)
+    batch = task.batch
+    while batch:
+        try:
+            found = layouts(task.network, like, batch, BUFFERS)
+            return list(dict.fromkeys(layout.rows_together for layout in found))
+        except DoesNotFit:
+            batch //= 2
+    return []
+
+
+def _layouts(
+    task: ModelTask, batch: int, board: BoardDescription, device: Device, like: EngineConfig
+) -> Iterator[Layout]:
+    """Layouts on engines like another that the board holds."""
+    try:
+        for layout in layouts(task.network, like, batch, BUFFERS):
+            if not shortages(layout.config, device, link_kind(board), task.limits.block_rams):
+                yield layout
+    except DoesNotFit:
+        return
+
+
+def _like(network: Network, rows: int, columns: int, slots: int) -> EngineConfig:
+    classes = 1 << (network.classes - 1).bit_length()
+    return EngineConfig(
+        rows=rows,
+        columns=columns,
+        max_classes=min(max(FEWEST_CLASSES, classes), LIMITS["max_classes"].high),
+        max_layers=slots,
+        convolution=not network.is_dense,
+    )
+
+
+def _what_is_short(
+    task: ModelTask,
+    board: BoardDescription,
+    device: Device,
+    within: list[RoutedShape] | None,
+    unrouted: bool,
+    largest: bool,
+) -> str:
+    least = replace(task, batch=1) if largest else task
+    short = _least_shortage(least, board, device, within)
+    text = f"no engine on {board.key} holds {task.name} in batches of {least.batch}: {short}"
+    if largest:
+        return text
+    unlimited = replace(task, limits=Limits(block_rams=task.limits.block_rams))
+    try:
+        designs = size_model(unlimited, board, unrouted, largest=True)
+    except NothingFits:
+        return f"{text}; nor does it in batches of 1"
+    most = max(design.task.batch for design in designs)
+    fits = max(largest_batch(design) for design in designs if design.task.batch == most)
+    return f"{text}; batches of {fits} fit"
+
+
+def _least_shortage(
+    task: ModelTask, board: BoardDescription, device: Device, within: list[RoutedShape] | None
+) -> str:
+    """What the engine lacks that comes nearest, and which memory takes most of it."""
+    found: list[tuple[Shortage, EngineConfig]] = []
+    reason = ""
+    for rows, columns in geometries(device, within):
+        try:
+            *_, layout = layouts(task.network, _like(task.network, rows, columns, MOST_LAYERS), task.batch, BUFFERS)
+            lower(task.network, layout.config, task.batch, BUFFERS)
+        except DoesNotFit as error:
+            reason = str(error)
+            continue
+        short = shortages(layout.config, device, link_kind(board), task.limits.block_rams)
+        found += [(shortage, layout.config) for shortage in short]
+    if not found:
+        return reason
+    shortage, config = min(found, key=lambda pair: pair[0].needed - pair[0].available)
+    words = {"activations": config.activation_words, "weights": config.weight_words, "errors": config.error_words}
+    memory = max(words, key=lambda name: words[name])
+    return f"{shortage}, on {config.rows}x{config.columns} most of them for {words[memory]} words of {memory}"
