@@ -1,6 +1,6 @@
 """Sizing for a whole network of any layers: arrays, memories and batches by the exact cycles of a training step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from deep3.compiler.layout import Layout
@@ -12,7 +12,7 @@ from deep3.hdl.contract.config import LIMITS, EngineConfig
 
 from .boards import BoardDescription, RoutedShape
 from .choice import BUFFERS, NothingFits, batches_a_push, best_first
-from .design import MOST_LAYERS, Limits, ModelDesign, ModelTask, link_kind
+from .design import MOST_LAYERS, ModelDesign, ModelTask, link_kind
 from .devices import Device, load_device
 from .engine_choice import FEWEST_CLASSES, Shortage, geometries, layouts, shortages
 from .link_time import link_of
@@ -58,19 +58,24 @@ def size_model(
                 )
             )  # fmt: skip
     if not found:
-        raise NothingFits(_what_is_short(task, board, device, within, unrouted, largest))
+        raise NothingFits(_what_is_short(task, board, device, within, largest))
     return best_first(found)
 
 
 def largest_batch(design: ModelDesign) -> int:
-    """The most samples of a batch for which the array and the program memory of a design get memories on its board."""
-    task, config = design.task, design.config
+    """The most samples of a batch for which the array of a design gets memories on its board."""
+    shape = (design.config.rows, design.config.columns)
+    return last(
+        design.task.batch, MAX_SIZE, lambda batch: _fits(design.task, batch, design.board, design.device, [shape])
+    )
 
-    def fits(batch: int) -> bool:
-        found = next(_layouts(task, batch, design.board, design.device, config), None)
-        return found is not None and _programs(found) is not None
 
-    return last(task.batch, MAX_SIZE, fits)
+def _fits(
+    task: ModelTask, batch: int, board: BoardDescription, device: Device, shapes: Sequence[tuple[int, int]]
+) -> bool:
+    """Whether the board holds an engine of one of these geometries for so many samples."""
+    exactly = replace(task, batch=batch)
+    return any(any(_lowered(exactly, board, device, rows, columns, largest=False)) for rows, columns in shapes)
 
 
 def _lowered(
@@ -154,38 +159,28 @@ def _like(network: Network, rows: int, columns: int, slots: int) -> EngineConfig
 
 
 def _what_is_short(
-    task: ModelTask,
-    board: BoardDescription,
-    device: Device,
-    within: list[RoutedShape] | None,
-    unrouted: bool,
-    largest: bool,
+    task: ModelTask, board: BoardDescription, device: Device, within: list[RoutedShape] | None, largest: bool
 ) -> str:
-    least = replace(task, batch=1) if largest else task
-    short = _least_shortage(least, board, device, within)
-    text = f"no engine on {board.key} holds {task.name} in batches of {least.batch}: {short}"
-    if largest:
+    """Why no engine holds the task, in one line, with a batch that fits, if any does."""
+    batch = 1 if largest else task.batch
+    short = _least_shortage(task, batch, board, device, within)
+    text = f"no engine on {board.key} holds {task.name} in batches of {batch}: {short}"
+    if batch == 1:
         return text
-    unlimited = replace(task, limits=Limits(block_rams=task.limits.block_rams))
-    try:
-        designs = size_model(unlimited, board, unrouted, largest=True)
-    except NothingFits:
-        return f"{text}; nor does it in batches of 1"
-    most = max(design.task.batch for design in designs)
-    fits = max(largest_batch(design) for design in designs if design.task.batch == most)
-    return f"{text}; batches of {fits} fit"
+    shapes = list(geometries(device, within))
+    fitting = last(0, batch - 1, lambda fewer: fewer == 0 or _fits(task, fewer, board, device, shapes))
+    return f"{text}; batches of {fitting} fit" if fitting else f"{text}; nor does one in batches of 1"
 
 
 def _least_shortage(
-    task: ModelTask, board: BoardDescription, device: Device, within: list[RoutedShape] | None
+    task: ModelTask, batch: int, board: BoardDescription, device: Device, within: list[RoutedShape] | None
 ) -> str:
     """What the engine lacks that comes nearest, and which memory takes most of it."""
     found: list[tuple[Shortage, EngineConfig]] = []
-    reason = ""
+    reason = "its programs are too long"
     for rows, columns in geometries(device, within):
         try:
-            *_, layout = layouts(task.network, _like(task.network, rows, columns, MOST_LAYERS), task.batch, BUFFERS)
-            lower(task.network, layout.config, task.batch, BUFFERS)
+            *_, layout = layouts(task.network, _like(task.network, rows, columns, MOST_LAYERS), batch, BUFFERS)
         except DoesNotFit as error:
             reason = str(error)
             continue

@@ -16,7 +16,9 @@ from deep3.cost_model.routed import Evidence, evidence_of, routed_shapes
 from deep3.cost_model.sizing import size
 
 PAPER = (GlobalNetwork(200, (1000, 300), 9), GlobalNetwork(5625, (3000, 500), 19), GlobalNetwork(617, (200,), 26))
-shapes = st.lists(st.builds(RoutedShape, st.integers(2, 16), st.integers(2, 16), st.just(125_000_000)), max_size=4)
+shapes = st.lists(
+    st.builds(RoutedShape, st.integers(2, 16), st.integers(2, 16), st.just(125_000_000), st.booleans()), max_size=4
+)
 
 
 def test_a_shape_speaks_for_every_board_with_its_part_and_no_other() -> None:
@@ -36,6 +38,18 @@ def test_a_shape_speaks_for_no_faster_clock() -> None:
     fast = replace(board, clock=replace(board.clock, sync_hz=160_000_000))
     assert [shape.sync_hz for shape in routed_shapes(slow)] == [156_900_000]
     assert routed_shapes(fast) == []
+
+
+def test_only_a_shape_with_convolution_speaks_for_one_with_it_and_for_both() -> None:
+    board = load_board("ecpix5-85f")
+    shape = RoutedShape(14, 9, 130_000_000, convolution=True)
+    board = replace(board, routed=(*(one for one in board.routed if not one.convolution), shape))
+    found = routed_shapes(board, convolution=True)
+    assert shape in found
+    assert all(one.convolution for one in found)
+    assert set(routed_shapes(board)) >= {*board.routed}
+    assert "14x9 with convolution was routed" in str(evidence_of(14, 9, found))
+    assert board.state.startswith("routed, 12x12 at ")
 
 
 @given(routed=shapes, rows=st.integers(2, 16), columns=st.integers(2, 16))

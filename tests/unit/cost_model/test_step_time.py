@@ -74,6 +74,7 @@ def test_what_keeps_busy_in_a_push_by_hand() -> None:
         ({"load_memory": Memory.ACTIVATION}, 6 * 5 + 6 * 4),
         ({"aux_memory": Memory.ACTIVATION}, 6 * 5 + 3 * 5),
         ({"stream_memory": Memory.NONE, "load_memory": Memory.NONE, "output_memory": Memory.ERROR}, 3 * 5),
+        ({"stream_memory": Memory.NONE, "load_memory": Memory.NONE, "output_memory": Memory.ERROR, "window": 5}, 3),
         ({"reduction_count": 1, "output_memory": Memory.ERROR, "loss": Loss.SOFTMAX}, 2 * 3 * 5),
         ({"reduction_count": 1, "output_memory": Memory.ERROR, "loss": Loss.MSE}, 2 * 3 * 5),
         ({"reduction_count": 1, "output_memory": Memory.ERROR, "loss": Loss.ARGMAX}, 3 * 5),

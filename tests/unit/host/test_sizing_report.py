@@ -61,6 +61,30 @@ def test_size_leads_to_a_training_run(capsys: pytest.CaptureFixture[str], tmp_pa
     assert run["local_sizes"] == report["local_network"]
 
 
+def test_size_of_a_model_leads_to_a_training_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "nets.py").write_text(
+        "from torch import nn\n"
+        "net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 10))\n"
+    )
+    engine, model = tmp_path / "engine.toml", f"{tmp_path / 'nets.py'}:net"
+    arguments = ["--board", "ecpix5-45f", "--model", model, "--input-shape", "1,8,8", "--max-block-rams", "60"]
+    assert main(["size", *arguments, "-o", str(engine), "--picture", str(tmp_path / "x.png")]) == 0
+    out = capsys.readouterr().out
+    assert f"{model}, 410 weights and biases, samples of 1x8x8\n" in out
+    assert "LUTs and flip-flops with convolution are an estimate" in out
+    assert (tmp_path / "x.png").stat().st_size > 10_000
+    assert main(["size", *arguments, "-o", str(engine), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert EngineConfig.load(engine).digest == report["digest"]
+    assert report["weighed"][0]["epoch_seconds"] == min(point["epoch_seconds"] for point in report["weighed"])
+    assert sum(report["time"]["phase_cycles"].values()) == report["time"]["batch_cycles"]
+    words = shlex.split(report["commands"]["train"].replace("DATA", "digits").replace("board:192.168.1.50", "golden"))
+    assert main([*words[1:], "--epochs", "0.5", "--runs", str(tmp_path), "--json"]) == 0
+    run = json.loads(capsys.readouterr().out)
+    cycles = [worker["engine_cycles"] for worker in run["workers"].values()]
+    assert cycles[0] > 0
+
+
 def test_no_hidden_layer_is_said_as_train_takes_it() -> None:
     report = report_of(GlobalNetwork(64, (), 10), "ecpix5-85f")
     assert make_parser().parse_args(shlex.split(report["commands"]["train"])[1:]).hidden == ()  # type: ignore[index]

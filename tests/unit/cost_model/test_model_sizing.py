@@ -1,0 +1,111 @@
+"""Sizing of whole networks: cycles as they are run, memories just large enough, and what is said where none fits."""
+
+from dataclasses import replace
+
+import pytest
+from map_networks import LENET
+
+from deep3.compiler.cycles import run_cycles
+from deep3.compiler.layout import DoesNotFit, Layout
+from deep3.compiler.network.layers import Convolution, Dense, Flatten, MaxPool
+from deep3.compiler.network.network import Network
+from deep3.cost_model.boards import BoardDescription, RoutedShape, load_board
+from deep3.cost_model.choice import BUFFERS, NothingFits
+from deep3.cost_model.design import Limits, ModelDesign, ModelTask, link_kind
+from deep3.cost_model.engine_choice import shortages
+from deep3.cost_model.model_sizing import largest_batch, size_model
+from deep3.cost_model.routed import Evidence
+from deep3.hdl.contract.config import BANK_GRANULARITY_WORDS
+from deep3.hdl.contract.program import Function
+
+SMALL = Network(
+    (2, 10, 10),
+    (Convolution(5, (3, 3), function=Function.RELU), MaxPool((2, 2), (2, 2)), Flatten(), Dense(4, Function.IDENTITY)),
+)
+
+
+def board_of(rows: int, columns: int, key: str = "ecpix5-85f") -> BoardDescription:
+    """A board for which an array with convolution was routed."""
+    return replace(load_board(key), routed=(RoutedShape(rows, columns, 130_000_000, True),))
+
+
+@pytest.fixture(scope="module")
+def weighed() -> list[ModelDesign]:
+    return size_model(ModelTask(SMALL, "small"), board_of(4, 4), largest=True)
+
+
+def test_lenet_5_in_batches_of_16_fits_where_16x8_was_routed() -> None:
+    best = size_model(ModelTask(LENET, "LeNet-5", batch=16), board_of(16, 8))[0]
+    layout = best.step.lowered.layout
+    assert (best.config.rows, best.config.columns, best.config.convolution) == (16, 8, True)
+    words = (layout.inputs.base + 2 * layout.buffer_words, layout.weights_end, layout.errors[-1].end)
+    assert words == (58578, 62700, 29264)
+    assert best.ground.evidence is Evidence.ROUTED
+    assert 16 <= largest_batch(best) < 32
+
+
+def test_cycles_are_those_of_a_run_and_the_best_has_the_fewest_seconds(weighed: list[ModelDesign]) -> None:
+    for design in weighed:
+        program = design.step.lowered.training.instructions
+        assert design.step.cycles == run_cycles(program, design.config, 3) - run_cycles(program, design.config, 2)
+    assert weighed[0].epoch_seconds == min(design.epoch_seconds for design in weighed)
+    assert weighed[0].task.batch == 32
+
+
+def test_memories_are_just_large_enough(weighed: list[ModelDesign]) -> None:
+    for design in weighed:
+        config, layout = design.config, design.step.lowered.layout
+        assert not shortages(config, design.device, link_kind(design.board))
+        assert Layout(SMALL, config, design.task.batch, BUFFERS) == layout
+        for name in ("activation_bank_words", "weight_bank_words", "error_bank_words"):
+            less = getattr(config, name) - BANK_GRANULARITY_WORDS
+            if less:
+                try:
+                    smaller = Layout(SMALL, replace(config, **{name: less}), design.task.batch, BUFFERS)
+                except DoesNotFit:
+                    continue
+                assert name == "activation_bank_words"
+                assert smaller.rows_together < layout.rows_together
+        assert design.step.lowered.forward.end <= config.max_instructions
+        if config.max_layers > len(SMALL.trained):
+            assert replace(config, max_layers=config.max_layers - 1).max_instructions < config.max_instructions
+
+
+def test_the_batch_that_is_said_to_fit_does_and_no_larger_one() -> None:
+    board, task = board_of(4, 4), ModelTask(SMALL, "small", batch=4000, limits=Limits(block_rams=60))
+    with pytest.raises(NothingFits, match=r"holds small in batches of 4000: .*; batches of \d+ fit") as caught:
+        size_model(task, board)
+    batch = int(str(caught.value).split()[-2])
+    best = size_model(replace(task, batch=batch), board)
+    assert max(largest_batch(design) for design in best) == batch
+    with pytest.raises(NothingFits, match=f"batches of {batch} fit"):
+        size_model(replace(task, batch=batch + 1), board)
+
+
+def test_what_no_batch_helps_is_said_with_the_memory() -> None:
+    wide = Network((3, 64, 64), (Convolution(64, (3, 3)), Flatten(), Dense(10, Function.IDENTITY)))
+    with pytest.raises(NothingFits) as caught:
+        size_model(ModelTask(wide, "wide", batch=4), board_of(4, 4))
+    text = str(caught.value)
+    assert text.startswith("no engine on ecpix5-85f holds wide in batches of 4: weights do not fit: 2462026 needed")
+    assert text.endswith("; nor does one in batches of 1")
+
+
+def test_a_limit_of_block_ram_is_kept() -> None:
+    board, task = board_of(4, 4), ModelTask(SMALL, "small", batch=8, limits=Limits(block_rams=45))
+    assert all(design.blocks <= 45 for design in size_model(task, board))
+    with pytest.raises(NothingFits, match=r"block RAMs short \(\d+ needed, 20 usable\), on \dx\d most of them for"):
+        size_model(replace(task, limits=Limits(block_rams=20)), board)
+
+
+def test_a_fully_connected_model_gets_an_engine_without_convolution() -> None:
+    model = Network.uniform((64, 32, 10))
+    designs = size_model(ModelTask(model, "dense"), load_board("ecpix5-45f"))
+    assert not any(design.config.convolution for design in designs)
+    assert (designs[0].config.rows, designs[0].config.columns) == (8, 8)
+
+
+def test_what_was_routed_without_convolution_is_no_evidence_for_an_engine_with_it() -> None:
+    board = replace(load_board("ecpix5-45f"), routed=())
+    with_it = size_model(ModelTask(SMALL, "small", batch=4, limits=Limits(block_rams=40)), board)
+    assert {design.ground.evidence for design in with_it} == {Evidence.UNROUTED}
