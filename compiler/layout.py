@@ -80,7 +80,7 @@ class Layout:
             _check("classes", network.classes, config.max_classes, "classes (max_classes)")
             _check("classes", network.classes, config.accumulator_words, "sums (accumulator_words)")
             _check("labels", self.batch * self.buffers, config.label_words, "words (label_words)")
-            _check("errors", self._errors_end, config.error_words, "words (error_bank_words x banks)")
+            _check("errors", self.errors_end, config.error_words, "words (error_bank_words x banks)")
         _check("weights", self.weights_end, config.weight_words, "words (weight_bank_words x banks)")
         if self.state:
             what = "weights and the optimiser's state"
@@ -204,7 +204,8 @@ class Layout:
         return replace(weights, memory=Memory.ERROR, base=base, rows=rows)
 
     @property
-    def _errors_end(self) -> int:
+    def errors_end(self) -> int:
+        """First address of E that is free: behind the errors, and the least room that an optimiser works in."""
         end = self.errors[-1].end
         if not self.optimiser.state:
             return end

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from deep3.compiler.layout import Layout
 from deep3.compiler.lowering import lower
 from deep3.compiler.network.network import Network
+from deep3.compiler.optimisers.optimiser import SGD, Optimiser
 from deep3.compiler.tensors import DoesNotFit
 from deep3.hdl.contract.config import BANK_GRANULARITY_WORDS, LIMITS, EngineConfig
 from deep3.hdl.contract.program import ADDRESS_BITS
@@ -76,12 +77,14 @@ def engine_for(
     )
 
 
-def engine_holding(network: Network, like: EngineConfig, batch: int, buffers: int = 1) -> EngineConfig | None:
+def engine_holding(
+    network: Network, like: EngineConfig, batch: int, buffers: int = 1, optimiser: Optimiser = SGD
+) -> EngineConfig | None:
     """An engine like another, with the smallest operand memories that hold a network of any layers; None where no
     engine is that large."""
-    roomy = replace(_roomy(network, like), label_words=LIMITS["label_words"].high)
+    roomy = replace(_roomy(network, like, optimiser), label_words=LIMITS["label_words"].high)
     try:
-        layout = lower(network, roomy, batch, buffers).layout
+        layout = lower(network, roomy, batch, buffers, optimiser).layout
     except DoesNotFit:
         return None
     return replace(_fitted(layout), label_words=max(like.label_words, _labels(batch * buffers)))
@@ -118,9 +121,9 @@ def layouts(network: Network, like: EngineConfig, batch: int, buffers: int) -> I
             return
 
 
-def _roomy(network: Network, like: EngineConfig) -> EngineConfig:
-    """An engine like another with the largest operand memories, and with convolution where the network needs it."""
-    able = replace(like, convolution=like.convolution or not network.is_dense)
+def _roomy(network: Network, like: EngineConfig, optimiser: Optimiser = SGD) -> EngineConfig:
+    """An engine like another with the largest operand memories, and with convolution where it is needed."""
+    able = replace(like, convolution=like.convolution or optimiser.state or not network.is_dense)
     most = able.limit("weight_bank_words").high
     return replace(able, activation_bank_words=most, weight_bank_words=most, error_bank_words=most)
 
@@ -135,8 +138,8 @@ def _fitted(layout: Layout) -> EngineConfig:
     return replace(
         config,
         activation_bank_words=bank_words(layout.inputs.base + layout.buffers * layout.buffer_words),
-        weight_bank_words=bank_words(layout.weights_end),
-        error_bank_words=bank_words(layout.errors[-1].end),
+        weight_bank_words=bank_words(layout.state[-1].end if layout.state else layout.weights_end),
+        error_bank_words=bank_words(layout.errors_end),
     )
 
 

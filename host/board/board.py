@@ -79,10 +79,14 @@ class Board:
         self._program = None
 
     def write_weights(self, weights: Sequence[Int16]) -> None:
-        """Q3.12 weights of every layer, [outputs, inputs + 1], biases in the last column."""
+        """Q3.12 weights of every layer, [outputs, inputs + 1], biases in the last column; what an optimiser keeps
+        beside them becomes 0."""
         layout = self._loaded().layout
         parts = [(np.ascontiguousarray(matrix[:, :-1]), np.ascontiguousarray(matrix[:, -1])) for matrix in weights]
-        self.port.write(Space.WEIGHT, 0, layout.pack_weights(parts))
+        image = layout.pack_weights(parts)
+        if layout.state:
+            image = np.concatenate([image, np.zeros(layout.state[-1].end - len(image), np.int16)])
+        self.port.write(Space.WEIGHT, 0, image)
         self.port.flush()
 
     def read_weights(self) -> list[Int16]:

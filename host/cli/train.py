@@ -76,6 +76,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     _number(parser, "ratio", float, "share of the hidden neurons that a worker takes")
     _number(parser, "epochs", float, "passes over the training samples, all workers together")
     _number(parser, "rate", float, "learning rate; it falls eightfold over the run, by halves")
+    _number(parser, "momentum", float, "of a velocity that weights move with, from rest in every push; 0 for none")
     parser.add_argument(
         "--projection", type=_beta, metavar="BETA", help="project the data with this threshold, or none (default none)"
     )

@@ -119,7 +119,7 @@ def begin(
     if network is None:
         topology = settings.topology(prepared.projection.outputs, dataset.classes)
         network = GlobalNetwork.initialise(topology, settings.ratio, settings.seed)
-    engine = engine_of(specs, given, network.local_topology(), settings.batch)
+    engine = engine_of(specs, given, network.local_topology(), settings.batch, settings.optimiser)
     return Run(settings, dataset, prepared, specs, network, engine, first)
 
 
@@ -146,7 +146,9 @@ def open_run_workers(run: Run, stack: ExitStack, take_over: bool) -> list[Worker
         When one cannot start, or the network does not fit it.
     """
     settings, local = run.settings, run.network.local_topology()
-    backends = open_workers(run.specs, local, run.engine, settings.batch, stack, take_over)
+    backends = open_workers(
+        run.specs, local, run.engine, settings.batch, stack, take_over, settings.optimiser
+    )
     n_push = settings.pushed_batches(run.samples, len(backends))
     shares = equal_assignments(
         run.network.topology, settings.ratio, len(run.prepared.training.labels), settings.batch, n_push, len(backends)

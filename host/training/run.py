@@ -155,7 +155,7 @@ def _reference(run: Run, folder: Path) -> None:
     (assignment,) = equal_assignments(
         topology, 1.0, len(run.prepared.training.labels), settings.batch, n_push, 1
     )
-    worker = Worker("float32", PytorchBackend(topology), assignment)
+    worker = Worker("float32", PytorchBackend(topology, optimiser=settings.optimiser), assignment)
     if run.model is not None:
         network = GlobalNetwork(topology, 1.0, run.model.copy().weights)
     else:

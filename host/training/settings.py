@@ -8,6 +8,7 @@ from typing import Any
 
 from deep3.compiler.network.layers import MAX_SIZE
 from deep3.compiler.network.network import Network
+from deep3.compiler.optimisers.optimiser import SGD, Momentum, Optimiser, OptimiserError
 from deep3.errors import UsageError
 from deep3.hdl.contract.program import Function, Loss
 
@@ -55,6 +56,8 @@ class TrainSettings:
         Passes over the training samples, all workers together.
     rate
         Learning rate for the mean gradient of a batch.
+    momentum
+        Of a velocity that the weights of a push move with, from rest; 0 for none (`compiler.optimisers.optimiser`).
     projection
         Threshold beta of the dictionary projection; None keeps the features.
     embedding
@@ -93,6 +96,7 @@ class TrainSettings:
     ratio: float = 1.0
     epochs: float = 30.0
     rate: float = 0.1
+    momentum: float = 0.0
     projection: float | None = None
     embedding: int | None = None
     error_threshold: float = 0.0
@@ -117,6 +121,10 @@ class TrainSettings:
         _check_above("ratio", self.ratio, 0, 1)
         _check_above("epochs", self.epochs, 0, 100_000)
         _check_above("rate", self.rate, 0, 100)
+        try:
+            self.optimiser  # noqa: B018
+        except OptimiserError as error:
+            raise SettingsError(f"{error}, or 0 for none") from None
         _check("error-threshold", self.error_threshold, 0, 1)
         _check("validation-share", self.validation_share, 0.01, 0.9)
         _check("seed", self.seed, 0, (1 << 32) - 1)
@@ -139,6 +147,11 @@ class TrainSettings:
                 raise SettingsError(f"input-shape must be features, or channels,height,width, not {text}")
             if self.model is None:
                 raise SettingsError("input-shape is that of a model; there is none")
+
+    @property
+    def optimiser(self) -> Optimiser:
+        """How every worker changes its weights."""
+        return Momentum(self.momentum) if self.momentum else SGD
 
     def topology(self, inputs: int, classes: int) -> Network:
         """The global network for samples of ``inputs`` features."""

@@ -49,7 +49,7 @@ class Backend(Protocol):
     def train(
         self, weights: Weights, inputs: NDArray[np.int16], labels: NDArray[np.int64], rate: float, seed: int
     ) -> Trained:
-        """Plain stochastic gradient descent over a sequence of batches.
+        """Gradient descent over a sequence of batches, from rest where the worker's optimiser has a velocity.
 
         Parameters
         ----------

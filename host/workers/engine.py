@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from deep3.compiler.layout import DoesNotFit, most_buffers
 from deep3.compiler.lowering import lower
 from deep3.compiler.network.network import Network
+from deep3.compiler.optimisers.optimiser import SGD, Optimiser
 from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12
 from deep3.hdl.contract.program import Counter
 from deep3.host.board.board import Board
@@ -28,6 +29,8 @@ class FpgaBackend:
         The local network.
     batch
         Samples of a batch.
+    optimiser
+        How weights change; what it keeps begins at 0 with every `train`.
 
     Raises
     ------
@@ -37,10 +40,10 @@ class FpgaBackend:
         When the board does not answer.
     """
 
-    def __init__(self, board: Board, topology: Network, batch: int) -> None:
+    def __init__(self, board: Board, topology: Network, batch: int, optimiser: Optimiser = SGD) -> None:
         self._board = board
         try:
-            self._load(topology, batch)
+            self._load(topology, batch, optimiser)
         except BaseException:
             board.close()
             raise
@@ -69,16 +72,16 @@ class FpgaBackend:
         """Give the board back."""
         self._board.close()
 
-    def _load(self, topology: Network, batch: int) -> None:
+    def _load(self, topology: Network, batch: int, optimiser: Optimiser) -> None:
         config, name = self._board.config, self._board.port.name
         if not config.loss_unit:
             raise BackendError(f"{name} cannot train: loss_unit of its configuration must be true, not False")
         try:
             # As many buffers as fit: then the batches of a push are usually all there before the run begins.
-            buffers = most_buffers(topology, config, batch)
-            lowered = lower(topology, config, batch, max(1, buffers))
+            buffers = most_buffers(topology, config, batch, optimiser)
+            lowered = lower(topology, config, batch, max(1, buffers), optimiser)
         except DoesNotFit as error:
-            remedy = what_fits(topology, config, batch)
+            remedy = what_fits(topology, config, batch, optimiser)
             raise BackendError(f"local network {topology.widths} on {name}: {error}; {remedy}") from None
         except ValueError as error:
             raise BackendError(f"local network {topology.widths} on {name}: {error}") from None

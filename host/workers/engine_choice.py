@@ -6,6 +6,7 @@ from dataclasses import replace
 from deep3.compiler.layout import DoesNotFit, most_buffers
 from deep3.compiler.lowering import lower
 from deep3.compiler.network.network import Network
+from deep3.compiler.optimisers.optimiser import SGD, Optimiser
 from deep3.cost_model.engine_choice import engine_holding
 from deep3.hdl.contract.config import LIMITS, EngineConfig
 
@@ -45,7 +46,7 @@ def engines(batch: int, classes: int, layers: int, convolution: bool = False) ->
     return found
 
 
-def choose_engine(networks: Sequence[Network], batch: int) -> EngineConfig:
+def choose_engine(networks: Sequence[Network], batch: int, optimiser: Optimiser = SGD) -> EngineConfig:
     """The first of `engines` that trains every one of the local networks.
 
     Raises
@@ -55,11 +56,13 @@ def choose_engine(networks: Sequence[Network], batch: int) -> EngineConfig:
     """
     classes = max(network.classes for network in networks)
     reason: DoesNotFit | None = None
+    convolution = optimiser.state or not all(network.is_dense for network in networks)
     layers = max(len(network.trained) for network in networks)
-    for config in engines(batch, classes, layers, not all(network.is_dense for network in networks)):
+    for config in engines(batch, classes, layers, convolution):
         try:
             for network in networks:
-                lower(network, config, batch, max(1, most_buffers(network, config, batch)))
+                buffers = most_buffers(network, config, batch, optimiser)
+                lower(network, config, batch, max(1, buffers), optimiser)
         except DoesNotFit as error:
             reason = error
             continue
@@ -71,12 +74,13 @@ def choose_engine(networks: Sequence[Network], batch: int) -> EngineConfig:
     )
 
 
-def what_fits(network: Network, config: EngineConfig, batch: int) -> str:
+def what_fits(network: Network, config: EngineConfig, batch: int, optimiser: Optimiser = SGD) -> str:
     """The remedy where a network does not fit a given engine: the words that it needs, and other ways out."""
-    needed = engine_holding(network, config, batch)
+    needed = engine_holding(network, config, batch, optimiser=optimiser)
     if needed is None:
         return "no engine is that large: a smaller --ratio, --hidden or --batch would fit"
-    words = ", ".join(
+    words = "convolution = true, " if needed.convolution and not config.convolution else ""
+    words += ", ".join(
         f"{name} = {max(getattr(needed, name), getattr(config, name))}"
         for name in ("activation_bank_words", "weight_bank_words", "error_bank_words")
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from deep3.compiler.lowering import quantise_rate
 from deep3.compiler.network.network import Network
+from deep3.compiler.optimisers.optimiser import SGD, Optimiser
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.protocol import UART_BAUD, UDP_PORT
 from deep3.host.board.by_address import open_board
@@ -121,7 +122,13 @@ def _parse_serial(text: str) -> WorkerSpec:
     return WorkerSpec("serial", text, port, baud)
 
 
-def engine_of(specs: list[WorkerSpec], given: EngineConfig | None, topology: Network, batch: int) -> EngineConfig:
+def engine_of(
+    specs: list[WorkerSpec],
+    given: EngineConfig | None,
+    topology: Network,
+    batch: int,
+    optimiser: Optimiser = SGD,
+) -> EngineConfig:
     """The engine of the workers that are engines: ``given``, else what fits the local network (`choose_engine`).
 
     Where a board is among them, whose engine is what it was built as, an engine that is not given is the default one.
@@ -133,7 +140,7 @@ def engine_of(specs: list[WorkerSpec], given: EngineConfig | None, topology: Net
     """
     kinds = {spec.kind for spec in specs}
     if given is None and kinds.intersection(CHOSEN) and not kinds.intersection(BOARDS):
-        return choose_engine([topology], batch)
+        return choose_engine([topology], batch, optimiser)
     return given or EngineConfig()
 
 
@@ -164,6 +171,7 @@ def open_workers(
     batch: int,
     stack: ExitStack,
     take_over: bool = False,
+    optimiser: Optimiser = SGD,
 ) -> list[Backend]:
     """Start every worker; ``stack`` closes them. A board that another host uses is refused, or taken over.
 
@@ -178,21 +186,27 @@ def open_workers(
     use_threads(worker_threads(batch * topology.training_multiply_adds, len(specs)))
     backends: list[Backend] = []
     for spec in specs:
-        backend = _open(spec, topology, config, batch, stack, take_over)
+        backend = _open(spec, topology, config, batch, stack, take_over, optimiser)
         stack.callback(backend.close)
         backends.append(backend)
     return backends
 
 
 def _open(
-    spec: WorkerSpec, topology: Network, config: EngineConfig, batch: int, stack: ExitStack, take_over: bool
+    spec: WorkerSpec,
+    topology: Network,
+    config: EngineConfig,
+    batch: int,
+    stack: ExitStack,
+    take_over: bool,
+    optimiser: Optimiser,
 ) -> Backend:
     if spec.kind in ("cpu", "cuda"):
         from .pytorch import PytorchBackend
 
-        return PytorchBackend(topology, spec.kind)
+        return PytorchBackend(topology, spec.kind, optimiser)
     try:
         board = open_board(spec.kind, spec.address, config, stack, spec.baud, take_over)
     except BoardBuildError as error:
         raise BackendError(str(error)) from None
-    return FpgaBackend(board, topology, batch)
+    return FpgaBackend(board, topology, batch, optimiser)

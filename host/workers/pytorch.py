@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from deep3.compiler.network.layers import Convolution, Dense, Dropout, Flatten, MaxPool, MeanPool
 from deep3.compiler.network.network import Network
+from deep3.compiler.optimisers.optimiser import SGD, Momentum, Optimiser
 from deep3.hdl.contract.fixed_point import STEPS
 from deep3.hdl.contract.program import Function, Loss
 from deep3.host.global_network.global_network import Weights
@@ -37,13 +38,14 @@ class PytorchBackend:
         For "cuda" where PyTorch finds no CUDA device.
     """
 
-    def __init__(self, topology: Network, device: str = "cpu") -> None:
+    def __init__(self, topology: Network, device: str = "cpu", optimiser: Optimiser = SGD) -> None:
         if device == "cuda" and not torch.cuda.is_available():
             raise BackendError(
                 "worker cuda needs an NVIDIA GPU and a CUDA build of PyTorch, and PyTorch finds none; use --worker cpu"
             )
         self._topology = topology
         self._device = torch.device(device)
+        self._momentum = optimiser.momentum if isinstance(optimiser, Momentum) else 0.0
 
     def train(
         self, weights: Weights, inputs: NDArray[np.int16], labels: NDArray[np.int64], rate: float, seed: int
@@ -54,6 +56,7 @@ class PytorchBackend:
             torch.tensor(matrix, dtype=torch.float32, device=self._device, requires_grad=True) for matrix in weights
         ]
         initial = [parameter.detach().clone() for parameter in parameters]
+        velocities = [torch.zeros_like(before) for before in initial]
         x = torch.from_numpy(inputs).to(self._device).to(torch.float32) / STEPS
         x = x.reshape(*x.shape[:2], *self._topology.input_shape)
         y = torch.from_numpy(labels).to(self._device)
@@ -63,8 +66,9 @@ class PytorchBackend:
             correct += (outputs.detach().argmax(dim=1) == batch_y).sum()
             gradients = torch.autograd.grad(self._loss(outputs, batch_y), parameters)
             with torch.no_grad():
-                for parameter, gradient in zip(parameters, gradients, strict=True):
-                    parameter.sub_(gradient, alpha=rate)
+                for parameter, velocity, gradient in zip(parameters, velocities, gradients, strict=True):
+                    velocity.mul_(self._momentum).sub_(gradient, alpha=rate)
+                    parameter.add_(velocity)
         difference = [
             (after.detach() - before).cpu().numpy().astype(np.float64)
             for after, before in zip(parameters, initial, strict=True)
