@@ -13,6 +13,7 @@ from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Memory
 
 from .convolution.constants import Table, identity_words, tables
+from .dropout import kept
 from .inputs import rows_of, rows_together, side_by_side, sides
 from .optimisers.optimiser import SGD, Optimiser
 from .steps import Step, steps
@@ -76,15 +77,16 @@ class Layout:
             raise DoesNotFit(
                 f"{self.optimiser} does not fit: convolution needed, the engine has none (convolution = false)"
             )
+        if min(kept(self.steps)) < 1 and not config.dropout:
+            raise DoesNotFit("layers do not fit: dropout needed, the engine has none (dropout = false)")
         if config.loss_unit:
             _check("classes", network.classes, config.max_classes, "classes (max_classes)")
             _check("classes", network.classes, config.accumulator_words, "sums (accumulator_words)")
             _check("labels", self.batch * self.buffers, config.label_words, "words (label_words)")
             _check("errors", self.errors_end, config.error_words, "words (error_bank_words x banks)")
         _check("weights", self.weights_end, config.weight_words, "words (weight_bank_words x banks)")
-        if self.state:
-            what = "weights and the optimiser's state"
-            _check(what, self.state[-1].end, config.weight_words, "words (weight_bank_words x banks)")
+        what = "weights and the optimiser's state"
+        _check(what, self.state_end, config.weight_words, "words (weight_bank_words x banks)")
         words = self.inputs.base + self.buffers * self.buffer_words
         _check("activations", words, config.activation_words, "words (activation_bank_words x banks)")
 
@@ -196,6 +198,11 @@ class Layout:
             placed.append(replace(weights, base=placed[-1].end if placed else self.weights_end))
         return tuple(placed)
 
+    @property
+    def state_end(self) -> int:
+        """First address of W behind everything."""
+        return self.state[-1].end if self.state else self.weights_end
+
     def scratch(self, matrix: int) -> Matrix:
         """Room in E for the gradients, or new velocities, of a matrix of weights: as many of its rows as there is room
         for."""
@@ -205,7 +212,7 @@ class Layout:
 
     @property
     def errors_end(self) -> int:
-        """First address of E that is free: behind the errors, and the least room that an optimiser works in."""
+        """First address of E behind the errors and the scratch for one tile of the largest matrix."""
         end = self.errors[-1].end
         if not self.optimiser.state:
             return end

@@ -1,6 +1,6 @@
 """From a network to programs: the phases of docs/engine.md in their order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from .optimisers import momentum
 from .optimisers.optimiser import SGD, Momentum, Optimiser
 from .phase import Orientation, Phase
 from .schedule import schedule
-from .steps import Readout
+from .steps import Readout, Step
 from .tensors import DoesNotFit
 
 __all__ = ["Lowered", "Orientation", "Phase", "Program", "lower", "quantise_rate"]
@@ -122,7 +122,8 @@ def lower(
     training: list[Phase] = []
     classify: list[Phase] = []
     if config.loss_unit:
-        training = [*hidden, schedule(dense.last_forward(layout, network.loss), config), *_learn(layout)]
+        dropping = [_dropping(phase, step) for phase, step in zip(hidden, layout.steps, strict=False)]
+        training = [*dropping, schedule(dense.last_forward(layout, network.loss), config), *_learn(layout)]
         classify = [*hidden, schedule(dense.last_forward(layout, Loss.ARGMAX), config)]
     outputs = [*hidden, schedule(dense.last_forward(layout, Loss.NONE), config)]
     placed: list[Program] = []
@@ -178,10 +179,17 @@ def _learn(layout: Layout) -> list[Phase]:
     phases: list[Phase] = []
     for number in reversed(range(layout.first, len(layout.steps))):
         if number > layout.first:
-            phases.append(_backward(layout, number))
+            phases.append(_dropping(_backward(layout, number), layout.steps[number - 1]))
         if layout.steps[number].matrix is not None:
             phases.append(_update(layout, number))
     return phases
+
+
+def _dropping(phase: Phase, step: Step) -> Phase:
+    """The phase that writes what ``step`` writes, or its errors, where some values are dropped."""
+    threshold = step.dropout_threshold
+    instructions = tuple(replace(instruction, dropout_threshold=threshold) for instruction in phase.instructions)
+    return replace(phase, instructions=instructions) if threshold else phase
 
 
 def _update(layout: Layout, number: int) -> Phase:

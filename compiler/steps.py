@@ -1,10 +1,10 @@
 """The layers of a network as the steps that an engine takes: each reads one tensor and writes one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deep3.compiler.network.layers import Convolution, Dense, Dropout, Flatten, Layer, MaxPool, MeanPool, Shape
 from deep3.compiler.network.network import Network
-from deep3.hdl.contract.instruction import POSITION_BITS
+from deep3.hdl.contract.instruction import DROPOUT_BITS, POSITION_BITS
 from deep3.hdl.contract.program import Function
 
 from .tensors import NO_BORDER, Border, DoesNotFit
@@ -38,6 +38,8 @@ class Step:
         flattened to.
     matrix
         Number of its weights among those of the network, or None.
+    dropout_threshold
+        Of 256 values that are written, those that training drops.
     """
 
     layer: int
@@ -46,6 +48,7 @@ class Step:
     before: Shape
     behind: Shape
     matrix: int | None
+    dropout_threshold: int = 0
 
     @property
     def maps(self) -> int:
@@ -100,7 +103,10 @@ def steps(network: Network, forward_only: bool = False) -> tuple[Step, ...]:
         if isinstance(layer, Flatten) or (isinstance(layer, Dropout) and (forward_only or not layer.probability)):
             continue
         if isinstance(layer, Dropout):
-            raise DoesNotFit(f"layer {number} does not fit: dropout needed, the engine has none")
+            if not found:
+                raise DoesNotFit(f"layer {number} does not fit: dropout of inputs; the engine drops results of layers")
+            found[-1] = replace(found[-1], dropout_threshold=_threshold(number, layer, found[-1]))
+            continue
         first = number == network.trained[0] + 1
         if found and found[-1].layer == number - 1 and _fuses(found[-1], layer, first):
             assert isinstance(layer, MaxPool)
@@ -126,6 +132,18 @@ def steps(network: Network, forward_only: bool = False) -> tuple[Step, ...]:
                 f" {MAX_POSITIONS}"
             )
     return tuple(found)
+
+
+def _threshold(number: int, layer: Dropout, before: Step) -> int:
+    """Of values some of which are dropped already, perhaps."""
+    dropped = 1 << DROPOUT_BITS
+    kept = (1 - before.dropout_threshold / dropped) * (1 - layer.probability)
+    threshold = round((1 - kept) * dropped)
+    if not 1 <= threshold < dropped:
+        raise DoesNotFit(
+            f"layer {number} does not fit: probability must be between 0.002 and 0.998, not {1 - kept:.4g}"
+        )
+    return threshold
 
 
 def _fuses(step: Step, layer: Layer, first: bool) -> bool:

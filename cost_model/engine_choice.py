@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from deep3.compiler.layout import Layout
 from deep3.compiler.lowering import lower
+from deep3.compiler.network.layers import Dropout
 from deep3.compiler.network.network import Network
 from deep3.compiler.optimisers.optimiser import SGD, Optimiser
 from deep3.compiler.tensors import DoesNotFit
@@ -123,7 +124,9 @@ def layouts(network: Network, like: EngineConfig, batch: int, buffers: int) -> I
 
 def _roomy(network: Network, like: EngineConfig, optimiser: Optimiser = SGD) -> EngineConfig:
     """An engine like another with the largest operand memories, and with convolution where it is needed."""
-    able = replace(like, convolution=like.convolution or optimiser.state or not network.is_dense)
+    dropout = like.dropout or any(isinstance(layer, Dropout) for layer in network.layers)
+    convolution = like.convolution or dropout or optimiser.state or not network.is_dense
+    able = replace(like, convolution=convolution, dropout=dropout)
     most = able.limit("weight_bank_words").high
     return replace(able, activation_bank_words=most, weight_bank_words=most, error_bank_words=most)
 
@@ -138,7 +141,7 @@ def _fitted(layout: Layout) -> EngineConfig:
     return replace(
         config,
         activation_bank_words=bank_words(layout.inputs.base + layout.buffers * layout.buffer_words),
-        weight_bank_words=bank_words(layout.state[-1].end if layout.state else layout.weights_end),
+        weight_bank_words=bank_words(layout.state_end),
         error_bank_words=bank_words(layout.errors_end),
     )
 

@@ -109,7 +109,9 @@ def _features(unit: str, config: EngineConfig, width: int) -> Features:
     if unit in ("accumulator", "lanes"):
         depth = config.accumulator_words if unit == "accumulator" else config.activation_entries
         shapes = sum_memories(config, [width]) if unit == "accumulator" else table_memories(config, [width])
-        return (1.0, float(width), float(width * depth.bit_length()), *_memory_features(shapes))
+        dropping = float(config.dropout), float(width * config.dropout)
+        each = (1.0, float(width), float(width * depth.bit_length()))
+        return (*each, *(dropping if unit == "lanes" else ()), *_memory_features(shapes))
     if unit == "loss":
         logs = (config.max_classes.bit_length(), config.exponential_entries.bit_length())
         columns = float(config.columns)
@@ -117,7 +119,7 @@ def _features(unit: str, config: EngineConfig, width: int) -> Features:
     if unit == "operand":
         return 1.0, float(width), float(config.rows), float(config.rows * width)
     if unit == "pool":
-        return 1.0, float(config.columns)
+        return 1.0, float(config.columns), float(config.columns * config.dropout)
     slots = float(config.max_instructions.bit_length())
     return (1.0, slots if unit == "sequencer" else 0.0, *_memory_features(_memories_of(unit, config)))
 

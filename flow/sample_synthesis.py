@@ -44,7 +44,7 @@ UNITS: dict[str, Callable[[EngineConfig, int], Elaboratable]] = {
     "lanes": lambda config, width: PostLanes(config, width, 0),
     "loss": lambda config, _: LossUnit(config),
     "operand": lambda config, forced: OperandMask(config.rows, bool(forced)),
-    "pool": lambda config, _: Pool(config.columns),
+    "pool": lambda config, _: Pool(config.columns, config.dropout),
     "store": lambda config, _: OperandStore(config),
     "sequencer": lambda config, _: Sequencer(config),
     "host port": lambda config, _: HostPort(config),
@@ -81,6 +81,8 @@ def wanted_samples() -> Iterator[Sample]:
         yield Sample("accumulator", {"rows": rows, "accumulator_words": words}, 4)
     for entries in (64, 256, 2048):
         yield Sample("lanes", {"activation_entries": entries}, 4)
+    for width in (1, 4):
+        yield Sample("lanes", {"convolution": True, "dropout": True}, width)
     for columns in (2, 4, 5, 8):
         yield Sample("loss", {"columns": columns})
     for entries, classes in ((16, 64), (128, 64), (256, 64), (64, 8), (64, 256)):
@@ -89,6 +91,8 @@ def wanted_samples() -> Iterator[Sample]:
         yield Sample("operand", {"rows": lanes, "convolution": True})
         yield Sample("operand", {"rows": lanes, "convolution": True}, 1)
         yield Sample("pool", {"columns": lanes, "convolution": True})
+    for lanes in (4, 8):
+        yield Sample("pool", {"columns": lanes, "convolution": True, "dropout": True})
     small = {"activation_bank_words": 1024, "weight_bank_words": 1024, "error_bank_words": 1024}
     for rows, columns in ((2, 2), (4, 4), (4, 2), (2, 4), (5, 7), (8, 8), (12, 10)):
         yield Sample("store", {"rows": rows, "columns": columns, **small})

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deep3.compiler.layout import DoesNotFit
 from deep3.compiler.lowering import Lowered, lower, quantise_rate
-from deep3.compiler.network.layers import Convolution, Dense, Flatten, Layer, MaxPool, MeanPool, Shape
+from deep3.compiler.network.layers import Convolution, Dense, Dropout, Flatten, Layer, MaxPool, MeanPool, Shape
 from deep3.compiler.network.network import Network
 from deep3.compiler.optimisers.optimiser import SGD, Momentum, Optimiser
 from deep3.hdl.contract.config import EngineConfig
@@ -71,6 +71,7 @@ def random_config(rng: random.Random, most: int = 13, convolution: bool = False)
         max_classes=16,
         max_layers=6 if not convolution else 12,
         convolution=convolution,
+        dropout=convolution and rng.random() < 0.5,
     )
 
 
@@ -131,11 +132,18 @@ def _random_maps(rng: random.Random, config: EngineConfig, loss: Loss) -> Networ
         for kind in kinds:
             layers.append(kind(rng, shape))
             shape = layers[-1].output_shape(shape)
+            _perhaps_drop(rng, config, layers)
     layers.append(Flatten())
     if rng.random() < 0.5:
         layers.append(Dense(rng.randint(1, 12), rng.choice(list(Function))))
+        _perhaps_drop(rng, config, layers)
     layers.append(Dense(rng.randint(2, config.max_classes)))
     return Network(first, tuple(layers), loss)
+
+
+def _perhaps_drop(rng: random.Random, config: EngineConfig, layers: list[Layer]) -> None:
+    if config.dropout and rng.random() < 0.3:
+        layers.append(Dropout(rng.choice((0.25, 0.5, rng.uniform(0.01, 0.99)))))
 
 
 def _random_convolution(rng: random.Random, shape: Shape) -> Layer:

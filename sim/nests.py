@@ -8,7 +8,7 @@ import numpy as np
 
 from deep3.compiler.schedule import MIN_TILE_CYCLES
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.instruction import Instruction, Mask, Ones
+from deep3.hdl.contract.instruction import DROPOUT_BITS, Instruction, Mask, Ones
 from deep3.hdl.contract.nest import Walk
 from deep3.hdl.contract.program import Format, Function, Memory, Mode
 from deep3.sim.golden.engine.walker import ONE_STEP, Loop, loop_offsets
@@ -47,6 +47,7 @@ def random_nest(rng: random.Random, config: EngineConfig, mode: Mode) -> Instruc
         edge_width=rng.randint(1, config.rows), ones=rng.choice(list(Ones)), window=window,
         position_bits=position_bits, mask=mask, mask_bits=rng.choice((2, 4)) if mask else 0,
         rate_mantissa=rng.choice((0, rng.getrandbits(16))), rate_shift=rng.randrange(4),
+        dropout_threshold=rng.choice((0, rng.getrandbits(DROPOUT_BITS))) if config.dropout else 0,
     )  # fmt: skip
     loops = bare.loop("time"), bare.loop("reduction"), bare.loop("outer")
     time_loop, reduction_loop, outer_loop = loops

@@ -1,6 +1,7 @@
 """Networks with convolution and pooling in the arithmetic of docs/engine.md, computed directly with NumPy on int64
 [sample, channel, y, x]: no code of the golden model and none of the schedules."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
@@ -9,7 +10,7 @@ import numpy as np
 from dense_reference import activation, mse_errors, slope, softmax_errors
 from numpy.typing import NDArray
 
-from deep3.compiler.network.layers import Convolution, Dense, Layer, MaxPool, MeanPool
+from deep3.compiler.network.layers import Convolution, Dense, Dropout, Layer, MaxPool, MeanPool
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Function, Loss
@@ -54,7 +55,7 @@ def without_positions(values: Integers, bits: int) -> Integers:
 class Stored:
     """What the engine computes at once: a layer, perhaps with the pool behind it; and what it keeps of it.
 
-    ``before`` and ``behind`` are the values read and written; ``results`` those of a convolution before its pool.
+    ``before`` and ``behind`` are the values read and written; with ``dropping`` some of these may be dropped.
     """
 
     layer: Layer
@@ -62,6 +63,7 @@ class Stored:
     pool: MaxPool | None
     before: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
     behind: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    dropping: bool = False
 
     @property
     def function(self) -> Function:
@@ -82,8 +84,8 @@ class Direct:
     weights: list[Integers]
     at_once: frozenset[int]
 
-    def forward(self, samples: Integers) -> list[Stored]:
-        """All that is stored; the last holds the outputs."""
+    def forward(self, samples: Integers, drops: Mapping[int, NDArray[np.bool_]] | None = None) -> list[Stored]:
+        """All that is stored; the last holds the outputs. Of what has this number, dropout drops ``drops``."""
         found: list[Stored] = []
         values = samples.reshape(-1, *self.network.input_shape).astype(np.int64)
         matrices = iter(range(len(self.weights)))
@@ -100,6 +102,11 @@ class Direct:
                 values = self._layer(stored, logits)
                 stored.behind = values
                 found.append(stored)
+            elif isinstance(layer, Dropout):
+                if drops is not None and layer.probability:
+                    here = found[-1]
+                    values = np.where(drops[len(found) - 1].reshape(values.shape), 0, values)
+                    here.behind, here.dropping = values.reshape(here.behind.shape), True
             else:
                 values = values.reshape(len(values), -1)
         if not isinstance(found[-1].layer, Dense):
@@ -201,6 +208,8 @@ class Direct:
     def _backward_lane(self, sums: Integers, h: Integers, before: Stored) -> Integers:
         bits = before.bits
         factor = slopes(before.function, self.config.activation_entries)[without_positions(h, bits) + 32768]
+        if before.dropping:
+            factor = np.where(without_positions(h, bits) == 0, 0, factor)
         error = saturate((saturate(sums >> 10, 18) * factor + 32768) >> 16, 16)
         return without_positions(error, bits) | (h & ((1 << bits) - 1))
 

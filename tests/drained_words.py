@@ -12,7 +12,8 @@ __all__ = ["as_weights", "drained"]
 
 
 def drained(instruction: Instruction, walk: Walk, random: Randomness, banks: int) -> dict[int, int]:
-    """The random word of every result of an instruction, by its address on ``walk``, aux or out; each once."""
+    """The random word of every result of an instruction, by its address on ``walk``, aux or out; each once. Of a window
+    that is the word of its last step."""
     found: dict[int, int] = {}
     lanes = walk.lane_step * banks + 1
     for outer in range(instruction.outer_count):
@@ -22,6 +23,8 @@ def drained(instruction: Instruction, walk: Walk, random: Randomness, banks: int
         for time in range(instruction.time_count):
             address = tile + back(time, instruction.time_periods, walk.inner)
             words = random.next_vector()
+            if (time + 1) % instruction.window:
+                continue
             for lane in range(width):
                 assert address + lane * lanes not in found
                 found[address + lane * lanes] = words[lane]

@@ -100,6 +100,8 @@ class EngineConfig:
     convolution
         Loops of several levels, biases without a word of their own, maxima over windows (`hdl.contract.instruction`),
         and up to 2^20 words a memory. Without it the engine computes fully connected layers.
+    dropout
+        Results may be dropped at random in training; only with ``convolution``.
 
     Raises
     ------
@@ -120,6 +122,7 @@ class EngineConfig:
     max_layers: int = 8
     loss_unit: bool = True
     convolution: bool = field(default=False, metadata={"off": False})
+    dropout: bool = field(default=False, metadata={"off": False})
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -128,6 +131,8 @@ class EngineConfig:
                 raise ConfigError(f"{each.name} must be of type {each.type.__name__}, not {value!r}")  # type: ignore[union-attr]
         for name in LIMITS:
             self.limit(name).check(name, getattr(self, name))
+        if self.dropout and not self.convolution:
+            raise ConfigError("dropout must be false without convolution, not True")
 
     def limit(self, name: str) -> Limit:
         """What a field takes beside the other fields of this engine."""

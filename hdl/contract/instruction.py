@@ -33,8 +33,8 @@ from .program import (
 )
 
 __all__ = [
-    "DEEP_ENCODING", "FLAT_ENCODING", "POSITION_BITS", "TIME_BITS", "WINDOW_BITS", "Encoding", "Instruction", "Mask",
-    "Ones", "instruction_fields",
+    "DEEP_ENCODING", "DROPOUT_BITS", "FLAT_ENCODING", "POSITION_BITS", "TIME_BITS", "WINDOW_BITS", "Encoding",
+    "Instruction", "Mask", "Ones", "instruction_fields",
 ]  # fmt: skip
 
 
@@ -58,6 +58,9 @@ class Mask(enum.IntEnum):
 
 POSITION_BITS = 4
 """Most low bits of a word that hold the position of a maximum in its window."""
+
+DROPOUT_BITS = 8
+"""Of a random word that say whether a result is dropped."""
 
 WINDOW_BITS = 5
 """Steps of a window of a maximum: 16 at most."""
@@ -118,6 +121,8 @@ class Instruction:
     the low ``position_bits`` of aux are no part of the activation and become those of the error. A word of the masked
     operand whose low ``mask_bits`` are not the position of the walk ``positions`` counts as 0; those bits of all others
     are cleared. In UPDATE a ``rate_mantissa`` other than 0, with ``rate_shift``, takes the place of the run's rate.
+    With a ``dropout_threshold`` other than 0, on an engine with dropout, results of FORWARD are 0 where the low byte of
+    their random word is below it (of a window that of its last step), and errors of BACKWARD where the activation is 0.
     """
 
     mode: Mode
@@ -154,6 +159,7 @@ class Instruction:
     positions: Walk = NOWHERE
     rate_mantissa: int = 0
     rate_shift: int = 0
+    dropout_threshold: int = 0
 
     @property
     def issue_cycles(self) -> int:
@@ -267,7 +273,7 @@ class Instruction:
         return found
 
     def _check_flat(self) -> None:
-        for field in fields(self)[-13:]:
+        for field in fields(self)[-14:]:
             if getattr(self, field.name) != field.default:
                 raise ProgramError(
                     f"{field.name} must be {field.default!r} on an engine without convolution,"
@@ -297,5 +303,5 @@ def instruction_fields(encoding: Encoding = FLAT_ENCODING) -> tuple[tuple[str, i
     found += [("mask", 2), ("mask_bits", 3), ("positions_base", POSITION_BITS)]
     for loop in _POSITIONS:
         found += [(f"positions_{loop}_{level}", POSITION_BITS) for level in range(getattr(depth, loop))]
-    found += [("rate_mantissa", 16), ("rate_shift", 2)]
+    found += [("rate_mantissa", 16), ("rate_shift", 2), ("dropout_threshold", DROPOUT_BITS)]
     return tuple(found)

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from deep3.hdl.cells.pipeline import delay, history
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.geometry import GROUP_COLUMNS, group_widths, sum_bits
+from deep3.hdl.contract.instruction import DROPOUT_BITS
 from deep3.hdl.contract.program import Format, Function, Mode
 from deep3.hdl.contract.timing import ACCUMULATE_CYCLES, sums_cycles
 
@@ -44,6 +45,8 @@ class Columns(wiring.Component):
         As in `PostLanes`.
     seed_load : In(1), seed : In(32)
         Restart the random words.
+    dropout_threshold : In(DROPOUT_BITS), dropped : Out(columns)
+        As in `PostLanes`, with dropout only; the latter with the results.
     results : Out(columns x signed(16))
         `columns_cycles` after the step, one vector a cycle.
     saturations : Out(5)
@@ -54,6 +57,7 @@ class Columns(wiring.Component):
         self.config = config
         rows = data.ArrayLayout(signed(16), config.rows)
         columns = data.ArrayLayout(signed(16), config.columns)
+        dropout = {"dropout_threshold": In(DROPOUT_BITS), "dropped": Out(config.columns)} if config.dropout else {}
         super().__init__({
             "stream": In(rows), "load": In(rows), "load_valid": In(1), "load_column": In(4),
             "step": In(step_layout()), "aux": In(columns),
@@ -61,7 +65,7 @@ class Columns(wiring.Component):
             "mode": In(Mode), "format": In(Format), "function": In(Function),
             "rate_mantissa": In(16), "rate_shift": In(2), "seed_load": In(1), "seed": In(32),
             "results": Out(columns), "saturations": Out(5),
-        })  # fmt: skip
+        } | dropout)  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -117,6 +121,8 @@ class Columns(wiring.Component):
                 post.seed_load.eq(self.seed_load),
                 post.seed.eq(self.seed),
             ]
+            if config.dropout:
+                m.d.comb += post.dropout_threshold.eq(self.dropout_threshold)
             time = delay(m, time, 1, name=f"time_{index}")  # type: ignore[assignment]
             deskew_cycles = len(widths) - 1 - index
             for column, lane in enumerate(lanes):
@@ -125,6 +131,9 @@ class Columns(wiring.Component):
                     post.aux[column].eq(delay(m, self.aux[lane], index, name=f"aux_{lane}")),
                     self.results[lane].eq(delay(m, post.results[column], deskew_cycles, name=f"result_{lane}")),
                 ]
+                if config.dropout:
+                    late = delay(m, post.dropped[column], deskew_cycles, name=f"dropped_{lane}")
+                    m.d.comb += self.dropped[lane].eq(late)
             count = Mux(post.results_valid, post.saturated, 0)
             clipped.append(delay(m, count, deskew_cycles, name=f"clipped_{index}", reset_less=False))
         m.d.sync += self.saturations.eq(sum(clipped[1:], start=clipped[0]))

@@ -222,7 +222,9 @@ class Engine(wiring.Component):
         valid = finished.valid & finished.last & (live.output_memory != Memory.NONE)
         if not self.config.convolution:
             return valid, columns.results.as_value()
-        m.submodules.pool = pool = Pool(self.config.columns)
+        m.submodules.pool = pool = Pool(self.config.columns, self.config.dropout)
+        if self.config.dropout:
+            m.d.comb += [columns.dropout_threshold.eq(live.dropout_threshold), pool.dropped.eq(columns.dropped)]
         # From the operand at the lanes to the result: of all groups when the last one's has come.
         behind = LANE_CYCLES + len(group_widths(self.config.columns)) - 1
         m.d.comb += [

@@ -28,19 +28,21 @@ TABLE_CYCLES = 2
 FACTOR_CYCLES = ADDRESS_CYCLES + TABLE_CYCLES
 
 
-def control_layout() -> data.StructLayout:
+def control_layout(dropout: bool = False) -> data.StructLayout:
     """An instruction, decoded for the lanes.
 
     ``window_shift`` is an index of `WINDOW_SHIFTS`; ``forward`` and ``update`` name the mode; ``sigmoid``: FORWARD
     through sigmoid; ``derivative``: BACKWARD through a table, ``sigmoid_derivative`` which; ``use_table``: the factor
     is the table entry, otherwise ``factor``, or with ``relu_derivative`` 1.0 where h > 0; ``half`` rounds;
-    ``keep_base`` lets y or W through to the adder, ``keep_positive`` only where it is not negative.
+    ``keep_base`` lets y or W through to the adder, ``keep_positive`` only where it is not negative. With dropout:
+    ``drops`` results of FORWARD, ``zero_stops`` errors where h = 0.
     """
-    return data.StructLayout({
+    fields: dict[str, int] = {
         "window_shift": 2, "forward": 1, "update": 1, "sigmoid": 1, "derivative": 1, "sigmoid_derivative": 1,
         "use_table": 1, "relu_derivative": 1, "factor": 16, "rate_shift": 2, "half": 1, "keep_base": 1,
         "keep_positive": 1,
-    })  # fmt: skip
+    }  # fmt: skip
+    return data.StructLayout(fields | ({"drops": 1, "zero_stops": 1} if dropout else {}))
 
 
 class Lane(wiring.Component):  # type: ignore[type-arg]
@@ -49,6 +51,7 @@ class Lane(wiring.Component):  # type: ignore[type-arg]
     Parameters
     ----------
     activation_entries : int
+    dropout : bool
         As in `EngineConfig`.
 
     Members
@@ -73,10 +76,11 @@ class Lane(wiring.Component):  # type: ignore[type-arg]
     result: Signal
     clipped: Signal
 
-    def __init__(self, activation_entries: int) -> None:
+    def __init__(self, activation_entries: int, dropout: bool = False) -> None:
         self.index_bits = activation_entries.bit_length() - 1
+        self.dropout = dropout
         super().__init__({
-            "control": In(control_layout()),
+            "control": In(control_layout(dropout)),
             "sum": In(signed(40)),
             "aux": In(signed(16)),
             "table_address": Out(self.index_bits + 1),
@@ -113,9 +117,14 @@ class Lane(wiring.Component):  # type: ignore[type-arg]
         unit = Cat(Const(0, 15), control.sigmoid, negative | ~control.sigmoid, negative)
         entry = self.table_entry & control.use_table.replicate(16)
         slope = Cat(Const(0, 14), control.relu_derivative & positive, Const(0, 1))
+        factor = entry | control.factor | slope
+        if self.dropout:
+            passes = Signal(reset_less=True)
+            m.d.sync += passes.eq(before_factor.any() | ~control.zero_stops)
+            factor = factor & passes.replicate(16)
         m.d.comb += [
             multiplier.a.eq(Mux(control.forward, unit.as_signed(), late_window)),
-            multiplier.b.eq(Cat(entry | control.factor | slope, Const(0, 1)).as_signed()),
+            multiplier.b.eq(Cat(factor, Const(0, 1)).as_signed()),
             multiplier.b_enable.eq(1),
         ]
 

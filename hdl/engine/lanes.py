@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from deep3.hdl.cells.pipeline import delay, history
 from deep3.hdl.cells.primitives import RegisterCopy
 from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.instruction import DROPOUT_BITS
 from deep3.hdl.contract.program import Format, Function, Mode
 from deep3.hdl.contract.rounding import LFSR_BITS, group_seed, lfsr_leap_masks, seed_offset
 from deep3.hdl.contract.tables import activation_tables
@@ -46,10 +47,14 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
         Lanes that count.
     mode : In(2), format : In(1), function : In(2), rate_mantissa : In(16), rate_shift : In(2)
         Constant from one cycle before the first vector of an instruction until its last result.
+    dropout_threshold : In(DROPOUT_BITS)
+        With dropout only; constant too.
     seed_load : In(1), seed : In(32)
         Restart the random words, while no vector is on its way and two cycles before the next.
     results : Out(width x signed(16)), results_valid : Out(1)
         Q3.12 or Q7.8 in FORWARD, Q1.14 in BACKWARD, Q3.12 in UPDATE.
+    dropped : Out(width)
+        With dropout only: results of FORWARD whose random byte is below the threshold; they are not 0 yet.
     saturated : Out(3)
         Enabled lanes that were clipped, with ``results_valid``; 0 without it.
 
@@ -72,8 +77,10 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
     function: Signal
     rate_mantissa: Signal
     rate_shift: Signal
+    dropout_threshold: Signal
     seed_load: Signal
     seed: Signal
+    dropped: Signal
     results: "data.View[data.ArrayLayout]"
     results_valid: Signal
     saturated: Signal
@@ -100,7 +107,7 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
             "results": Out(data.ArrayLayout(signed(16), width)),
             "results_valid": Out(1),
             "saturated": Out(3),
-        })  # fmt: skip
+        } | ({"dropout_threshold": In(DROPOUT_BITS), "dropped": Out(width)} if config.dropout else {}))  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -108,8 +115,12 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
         presented = history(m, self.valid, LANE_CYCLES, name="presented")
         occupied = self.ahead | Cat(presented[: LANE_CYCLES - 1]).any()
         m.submodules.random = random = RandomState(self.group)
+        advance = presented[LANE_PRODUCT_CYCLES] & control.update
+        if self.config.dropout:
+            advance = advance | (presented[LANE_PRODUCT_CYCLES] & control.drops)
+            self._drop(m, control, random)
         m.d.comb += [
-            random.advance.eq(presented[LANE_PRODUCT_CYCLES] & control.update),
+            random.advance.eq(advance),
             random.seed_load.eq(self.seed_load),
             random.seed.eq(self.seed),
         ]
@@ -122,7 +133,7 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
             ports += [memory.read_port(), memory.read_port()][: self.width - pair]
         clipped = []
         for index in range(self.width):
-            lane = Lane(self.config.activation_entries)
+            lane = Lane(self.config.activation_entries, self.config.dropout)
             m.submodules[f"enable_{index}"] = enable_copy = RegisterCopy(1)
             m.submodules[f"lane_{index}"] = EnableInserter(enable_copy.q)(lane)
             port = ports[index]
@@ -145,11 +156,20 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
         ]
         return m
 
+    def _drop(self, m: Module, control: "data.View[data.StructLayout]", random: "RandomState") -> None:
+        """Low bytes of random words against the threshold, when the words meet their sums; told with the results."""
+        below = Signal(self.width, reset_less=True)
+        for index in range(self.width):
+            byte = random.state.rotate_right(8 * index)[:DROPOUT_BITS]
+            m.d.sync += below[index].eq((byte < self.dropout_threshold) & control.drops)
+        m.d.comb += self.dropped.eq(delay(m, below, LANE_CYCLES - LANE_PRODUCT_CYCLES - 1, name="below"))
+
     def _control(self, m: Module) -> "data.View[data.StructLayout]":
         """The row of `hdl.contract.lane_operations`, decoded into registers of this group's own."""
-        width = control_layout().size
-        decoded = data.View(control_layout(), Signal(width, name="decoded"))
-        control = data.View(control_layout(), Signal(width, name="control"))
+        layout = control_layout(self.config.dropout)
+        width = layout.size
+        decoded = data.View(layout, Signal(width, name="decoded"))
+        control = data.View(layout, Signal(width, name="control"))
         forward = self.mode == Mode.FORWARD
         backward = self.mode == Mode.BACKWARD
         update = self.mode == Mode.UPDATE
@@ -172,6 +192,9 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
             decoded.keep_base.eq(update | (forward & (logits | ~curve))),
             decoded.keep_positive.eq(forward & ~logits & relu),
         ]
+        if self.config.dropout:
+            dropping = self.dropout_threshold.any()
+            m.d.comb += [decoded.drops.eq(forward & dropping), decoded.zero_stops.eq(backward & dropping)]
         m.submodules.control = registers = RegisterCopy(width)
         m.d.comb += [registers.d.eq(decoded), control.eq(registers.q)]
         return control

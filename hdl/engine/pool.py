@@ -1,6 +1,6 @@
 """What becomes of results on their way to the operand memories: maxima over windows of time, positions in low bits."""
 
-from amaranth import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -21,6 +21,8 @@ class Pool(wiring.Component):
     Parameters
     ----------
     columns : int
+    dropout : bool
+        Whether values may be dropped.
 
     Members
     -------
@@ -31,19 +33,22 @@ class Pool(wiring.Component):
     results : In(columns x signed(16)), valid : In(1)
     aux_positions : In(columns x POSITION_BITS)
         Low bits of the auxiliary words that belong to ``results``, with them.
+    dropped : In(columns)
+        With dropout only, with the results: where the last of a window has it, the maximum becomes 0.
     pooled : Out(columns x signed(16)), pooled_valid : Out(1)
         One cycle after the last result of a window.
     """
 
-    def __init__(self, columns: int) -> None:
+    def __init__(self, columns: int, dropout: bool = False) -> None:
         words = data.ArrayLayout(signed(16), columns)
         self.columns = columns
+        self.dropout = dropout
         super().__init__({
             "forward": In(1), "window": In(WINDOW_BITS), "position_bits": In(3), "begin": In(1),
             "results": In(words), "valid": In(1),
             "aux_positions": In(data.ArrayLayout(unsigned(POSITION_BITS), columns)),
             "pooled": Out(words), "pooled_valid": Out(1),
-        })  # fmt: skip
+        } | ({"dropped": In(columns)} if dropout else {}))  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -75,5 +80,10 @@ class Pool(wiring.Component):
                 m.d.sync += [
                     largest.eq(result), low.eq((position & replaced) | (result[:POSITION_BITS] & ~replaced)),
                 ]  # fmt: skip
-            m.d.comb += self.pooled[column].eq(Cat(low, largest[POSITION_BITS:]))
+            pooled: Value = Cat(low, largest[POSITION_BITS:])
+            if self.dropout:
+                kept = Signal(name=f"kept_{column}", reset_less=True)
+                m.d.sync += kept.eq(~self.dropped[column])
+                pooled = pooled & kept.replicate(16)
+            m.d.comb += self.pooled[column].eq(pooled)
         return m

@@ -19,3 +19,10 @@ from deep3.sim.bench.runner import run_bench
 def test_columns_equal_their_twin(rows: int, columns: int) -> None:
     config = EngineConfig(rows=rows, columns=columns, accumulator_words=16, activation_entries=256)
     run_bench(Columns(config), "deep3.sim.bench.engine.columns", seed=100 * rows + columns, config=config)
+
+
+def test_columns_that_drop_equal_their_twin() -> None:
+    config = EngineConfig(
+        rows=3, columns=6, accumulator_words=16, activation_entries=256, convolution=True, dropout=True
+    )
+    run_bench(Columns(config), "deep3.sim.bench.engine.columns", seed=36, config=config)

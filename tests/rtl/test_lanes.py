@@ -25,6 +25,14 @@ def test_lanes_equal_their_twin(width: int, group: int, entries: int) -> None:
     )  # fmt: skip
 
 
+def test_lanes_that_drop_equal_their_twin() -> None:
+    config = EngineConfig(activation_entries=256, convolution=True, dropout=True)
+    run_bench(
+        PostLanes(config, 4, 1), "deep3.sim.bench.engine.lanes", seed=41, config=config, width=4, group=1,
+        instructions=300,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("width", [0, 5])
 def test_width_is_refused(width: int) -> None:
     with pytest.raises(ValueError, match=f"^width must be between 1 and 4, not {width}$"):

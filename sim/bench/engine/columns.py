@@ -39,7 +39,9 @@ class Stimulus:
 
     def constants(self, mode: Mode, format: Format, function: Function) -> Constants:
         rng = self.rng
-        setting = Setting(mode, format, function, rng.randrange(1 << rng.randint(1, 16)), rng.randrange(4))
+        threshold = rng.choice((0, rng.getrandbits(8))) if self.config.dropout else 0
+        rate = rng.randrange(1 << rng.randint(1, 16)), rng.randrange(4)
+        setting = Setting(mode, format, function, *rate, threshold)
         return Constants(setting, rng.randint(1, self.config.columns), rng.randint(1, self.config.columns))
 
     def steps(self) -> list[Step | None]:
@@ -63,8 +65,9 @@ class Stimulus:
 class Driver:
     """Presents time steps, `aux` when their sums are ready, loads and constants; what is not valid is noise."""
 
-    def __init__(self, dut: Any, rng: random.Random, aux: list[list[int]]) -> None:
+    def __init__(self, dut: Any, rng: random.Random, aux: list[list[int]], dropout: bool) -> None:
         self.dut = dut
+        self.dropout = dropout
         self.rng = rng
         self._aux = aux
 
@@ -75,6 +78,8 @@ class Driver:
         self.dut.function.value = int(setting.function)
         self.dut.rate_mantissa.value = setting.rate_mantissa
         self.dut.rate_shift.value = setting.rate_shift
+        if self.dropout:
+            self.dut.dropout_threshold.value = setting.dropout_threshold
         self.dut.tile_width.value = constants.tile_width
         self.dut.last_outer_width.value = constants.last_outer_width
 
@@ -105,7 +110,8 @@ class Bench:
         self.config = config = EngineConfig.from_toml(os.environ["DEEP3_CONFIG"])
         self.rng = random.Random(int(os.environ["DEEP3_SEED"]))
         self.stimulus = Stimulus(self.rng, config)
-        self.driver = Driver(dut, self.rng, [self.stimulus.aux() for _ in range(sums_cycles(config))])
+        aux = [self.stimulus.aux() for _ in range(sums_cycles(config))]
+        self.driver = Driver(dut, self.rng, aux, config.dropout)
         self.twin = Columns(config)
         self.dut = dut
         self.board = Timeline(dut, self.sample)
@@ -145,6 +151,8 @@ class Bench:
         latency_cycles = columns_cycles(self.config)
         if result is not None:
             self.board.expect("results", latency_cycles, tuple(result.values.tolist()))
+            if self.config.dropout:
+                self.board.expect("dropped", latency_cycles, pack([int(lane) for lane in result.dropped], 1))
             self.lanes += self.config.columns
             self.clipped_lanes += result.saturations
         self.board.expect("saturations", latency_cycles + 1, 0 if result is None else result.saturations)

@@ -17,7 +17,7 @@ from deep3.hdl.contract.rounding import seed_offset
 from deep3.hdl.engine.lanes import PostLanes
 from deep3.sim.bench.clocking import Clock
 from deep3.sim.bench.words import pack, unpack
-from deep3.sim.golden.engine.lanes import Setting, post
+from deep3.sim.golden.engine.lanes import Setting, dropped, post
 from deep3.sim.golden.engine.random_words import RandomWords
 
 SUM_BITS = 40
@@ -40,21 +40,24 @@ class Result:
     cycle: int
     values: tuple[int, ...]
     saturated: int
+    dropped: int
 
 
 class Stimulus:
     """Random instructions and vectors; every magnitude is as likely as any other, so that all limits are met."""
 
-    def __init__(self, rng: random.Random, width: int, group: int) -> None:
+    def __init__(self, rng: random.Random, config: EngineConfig, width: int, group: int) -> None:
         self.rng = rng
+        self.config = config
         self.width = width
         self.group = group
 
     def setting(self) -> Setting:
         rng = self.rng
         mantissa = rng.choice((0, 1, 0xFFFF, rng.randrange(1 << rng.randint(1, 16))))
+        threshold = rng.choice((0, 1, 255, rng.getrandbits(8))) if self.config.dropout else 0
         return Setting(rng.choice(list(Mode)), rng.choice(list(Format)), rng.choice(list(Function)), mantissa,
-                       rng.randrange(4))  # fmt: skip
+                       rng.randrange(4), threshold)  # fmt: skip
 
     def seed(self) -> int:
         """Now and then the one that would leave the group's LFSR at 0."""
@@ -64,7 +67,7 @@ class Stimulus:
         width = self.width
         return Vector(
             [self._number(SUM_BITS) for _ in range(width)],
-            [self._number(WORD_BITS) for _ in range(width)],
+            [self.rng.choice((0, self._number(WORD_BITS), self._number(WORD_BITS))) for _ in range(width)],
             self.rng.getrandbits(width),
         )
 
@@ -87,23 +90,28 @@ class Model:
     def restart(self, seed: int) -> None:
         self.random.restart(seed)
 
-    def results(self, setting: Setting, vectors: list[Vector]) -> list[tuple[tuple[int, ...], int]]:
+    def results(self, setting: Setting, vectors: list[Vector]) -> list[tuple[tuple[int, ...], int, int]]:
         sums = torch.tensor([vector.sums for vector in vectors], dtype=torch.int64)
         aux = torch.tensor([vector.aux for vector in vectors], dtype=torch.int64)
-        values, clipped = post(
-            setting, sums, lambda: aux, lambda: self.random.take(len(sums))[:, self.lanes], self.entries
-        )
+        def words() -> torch.Tensor:
+            return self.random.take(len(sums))[:, self.lanes]
+
+        values, clipped = post(setting, sums, lambda: aux, words, self.entries)
+        drops = dropped(setting, words)
+        masks = [0] * len(sums) if drops is None else [pack([int(lane) for lane in row], 1) for row in drops.tolist()]
         enabled = [[vector.enable >> lane & 1 for lane in range(sums.shape[1])] for vector in vectors]
         counts = (clipped & torch.tensor(enabled, dtype=torch.bool)).sum(dim=1)
-        return [(tuple(row), count) for row, count in zip(values.tolist(), counts.tolist(), strict=True)]
+        found = zip(values.tolist(), counts.tolist(), masks, strict=True)
+        return [(tuple(row), count, mask) for row, count, mask in found]
 
 
 class Driver:
     """Presents settings, seeds and vectors with gaps."""
 
-    def __init__(self, dut: Any, rng: random.Random) -> None:
+    def __init__(self, dut: Any, rng: random.Random, dropout: bool) -> None:
         self.dut = dut
         self.rng = rng
+        self.dropout = dropout
 
     def set(self, setting: Setting) -> None:
         self.dut.mode.value = int(setting.mode)
@@ -111,6 +119,8 @@ class Driver:
         self.dut.function.value = int(setting.function)
         self.dut.rate_mantissa.value = setting.rate_mantissa
         self.dut.rate_shift.value = setting.rate_shift
+        if self.dropout:
+            self.dut.dropout_threshold.value = setting.dropout_threshold
 
     def seed(self, seed: int | None) -> None:
         self.dut.seed_load.value = int(seed is not None)
@@ -127,16 +137,18 @@ class Driver:
 class Monitor:
     """Takes results with the cycle in which they came."""
 
-    def __init__(self, dut: Any, width: int) -> None:
+    def __init__(self, dut: Any, width: int, dropout: bool) -> None:
         self.dut = dut
         self.width = width
+        self.dropout = dropout
 
     def sample(self, cycle: int) -> Result | None:
         saturated = int(self.dut.saturated.value)
         if not self.dut.results_valid.value:
             assert saturated == 0, "saturations are counted without a result"
             return None
-        return Result(cycle, unpack(int(self.dut.results.value), WORD_BITS, self.width), saturated)
+        drops = int(self.dut.dropped.value) if self.dropout else 0
+        return Result(cycle, unpack(int(self.dut.results.value), WORD_BITS, self.width), saturated, drops)
 
 
 class Scoreboard:
@@ -159,10 +171,10 @@ class Bench:
         config = EngineConfig.from_toml(os.environ["DEEP3_CONFIG"])
         width, group = int(os.environ["DEEP3_WIDTH"]), int(os.environ["DEEP3_GROUP"])
         self.rng = random.Random(int(os.environ["DEEP3_SEED"]))
-        self.stimulus = Stimulus(self.rng, width, group)
+        self.stimulus = Stimulus(self.rng, config, width, group)
         self.model = Model(config, width, group)
-        self.driver = Driver(dut, self.rng)
-        self.monitor = Monitor(dut, width)
+        self.driver = Driver(dut, self.rng, config.dropout)
+        self.monitor = Monitor(dut, width, config.dropout)
         self.scoreboard = Scoreboard()
         self.clock = Clock(dut)
         self.cycle = 0

@@ -11,6 +11,7 @@ from deep3.hdl.contract.config import EngineConfig
 from .accumulator import Accumulator
 from .array import SystolicArray
 from .lanes import Setting, post
+from .lanes import dropped as drops
 from .random_words import RandomWords
 
 __all__ = ["Columns", "Constants", "Result", "Step"]
@@ -37,11 +38,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Result:
-    """What leaves the lanes for a time step: int64 [columns] of 16 bits, and how many of those that count were
-    clipped."""
+    """What leaves the lanes for a time step: int64 [columns] of 16 bits, how many of those that count were clipped, and
+    which are to be dropped, bool [columns]."""
 
     values: NDArray[np.int64]
     saturations: int
+    dropped: NDArray[np.bool_]
 
 
 class Columns:
@@ -101,4 +103,6 @@ class Columns:
             self._entries,
         )
         width = constants.last_outer_width if step.last_outer else constants.tile_width
-        return Result(values.numpy(), int(clipped[:width].sum()))
+        dropped = drops(constants.setting, lambda: self.random.take(1)[0])
+        none = np.zeros(len(values), np.bool_)
+        return Result(values.numpy(), int(clipped[:width].sum()), none if dropped is None else dropped.numpy())

@@ -182,10 +182,19 @@ def _post(
         return vectors[:, : instruction.tile_width].view(sums.shape)
 
     own = rate.of(instruction)
-    setting = lanes.Setting(instruction.mode, instruction.format, instruction.function, own.mantissa, own.shift)
+    setting = lanes.Setting(
+        instruction.mode, instruction.format, instruction.function, own.mantissa, own.shift,
+        instruction.dropout_threshold,
+    )  # fmt: skip
+    if instruction.dropout_threshold and not plan.config.dropout:
+        threshold = instruction.dropout_threshold
+        raise ProgramError(f"dropout_threshold must be 0 on an engine without dropout, not {threshold}")
     values, clipped = lanes.post(setting, sums, aux, random, plan.config.activation_entries)
     if instruction.mode is Mode.FORWARD:
-        return window_maxima(values, instruction.window, instruction.position_bits), clipped
+        window = instruction.window
+        values = window_maxima(values, window, instruction.position_bits)
+        dropped = lanes.dropped(setting, random)
+        return values if dropped is None else values.masked_fill(dropped[:, window - 1 :: window], 0), clipped
     return keep_positions(values, positions, instruction.position_bits), clipped
 
 

@@ -6,7 +6,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import torch
@@ -17,7 +17,7 @@ from deep3.hdl.contract.program import Format, Function, Mode
 
 from .fixed import saturate, window
 
-__all__ = ["Setting", "derivative_table", "post", "tanh_table"]
+__all__ = ["Setting", "derivative_table", "dropped", "post", "tanh_table"]
 
 _ONE = 4096
 """1.0 in Q3.12."""
@@ -40,6 +40,12 @@ class Setting:
     function: Function
     rate_mantissa: int
     rate_shift: int
+    dropout_threshold: int = 0
+
+    @property
+    def drops(self) -> bool:
+        """Whether results are dropped at random."""
+        return self.mode is Mode.FORWARD and self.dropout_threshold > 0
 
 
 @cache
@@ -105,6 +111,11 @@ def post(
     return values, clipped | result_clipped
 
 
+def dropped(setting: Setting, random: Callable[[], Tensor]) -> Tensor | None:
+    """Which results of FORWARD are to become 0, bool; None, without asking for random words, where none is."""
+    return (random() & 0xFF) < setting.dropout_threshold if setting.drops else None
+
+
 def _base(base: Base, operand: Tensor) -> Tensor:
     if base is Base.ZERO:
         return torch.zeros_like(operand)
@@ -120,6 +131,9 @@ def _multiplicand(a: Multiplicand, seen: Tensor, operand: Tensor) -> Tensor:
 def _multiplier(b: Factor, setting: Setting, operand: Tensor, entries: int) -> Tensor | int:
     if b is Factor.RATE:
         return setting.rate_mantissa
+    if setting.dropout_threshold and setting.mode is Mode.BACKWARD:
+        kept = replace(setting, dropout_threshold=0)
+        return _multiplier(b, kept, operand, entries) * (operand != 0).to(torch.int64)
     if b is Factor.ONE:
         return _SLOPE_ONE
     if b is Factor.STEP:

@@ -54,6 +54,7 @@ def test_left_out_fields_take_their_defaults() -> None:
         ({"error_bank_words": 0}, "error_bank_words must be between 1024 and 32768, not 0"),
         ({"label_words": 100}, "label_words must be a power of two, not 100"),
         ({"accumulator_words": 2048}, "accumulator_words must be between 16 and 1024, not 2048"),
+        ({"dropout": True}, "dropout must be false without convolution, not True"),
     ],
 )
 def test_bad_values_are_named(changes: dict[str, object], message: str) -> None:
@@ -78,7 +79,8 @@ def test_bad_files_are_named(text: str, message: str) -> None:
 
 
 def test_an_unknown_key_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"^c: unknown key 'row' in \[engine\]; known keys: rows, .*convolution$"):
+    message = r"^c: unknown key 'row' in \[engine\]; known keys: rows, .*convolution, dropout$"
+    with pytest.raises(ConfigError, match=message):
         EngineConfig.from_toml("[engine]\nrow = 4", source="c")
 
 

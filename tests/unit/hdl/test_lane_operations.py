@@ -71,17 +71,20 @@ def expected(mode: Mode, format: Format, function: Function) -> dict[str, int]:
 
 def test_the_gateware_decodes_the_same_table() -> None:
     m = Module()
-    m.submodules.unit = unit = PostLanes(EngineConfig(), 1, 0)
+    m.submodules.unit = unit = PostLanes(EngineConfig(convolution=True, dropout=True), 1, 0)
     control = unit._control(m)
 
     async def decode(ctx) -> None:  # type: ignore[no-untyped-def]
         ctx.set(unit.rate_mantissa, RATE_MANTISSA)
         ctx.set(unit.rate_shift, RATE_SHIFT)
-        for mode, format, function in INSTRUCTIONS:
+        for (mode, format, function), threshold in product(INSTRUCTIONS, (0, 128)):
+            ctx.set(unit.dropout_threshold, threshold)
             for port, value in ((unit.mode, mode), (unit.format, format), (unit.function, function)):
                 ctx.set(port, int(value))
             await ctx.tick()
             wanted = expected(mode, format, function)
+            wanted |= {"drops": mode is Mode.FORWARD and threshold > 0}
+            wanted |= {"zero_stops": mode is Mode.BACKWARD and threshold > 0}
             assert {name: ctx.get(getattr(control, name)) for name in wanted} == wanted, (mode, format, function)
             if wanted["derivative"]:
                 assert ctx.get(control.sigmoid_derivative) == (function is Function.SIGMOID)

@@ -17,7 +17,7 @@ from deep3.sim.nests import BUFFER_WORDS, random_nest
 
 CONFIG = EngineConfig(
     rows=3, columns=5, activation_bank_words=1024, weight_bank_words=1024, error_bank_words=1024,
-    accumulator_words=32, convolution=True,
+    accumulator_words=32, convolution=True, dropout=True,
 )  # fmt: skip
 RATE = Rate(40000, 1)
 
@@ -88,7 +88,8 @@ def lane(nest: Nest, total: int, clips: dense.Clips, aux: int, random_word: int)
         y = clips.saturate((clips.saturate(total >> (15 if format is Format.Q7_8 else 11), 18) + 1) >> 1, 16)
         return y if format is Format.Q7_8 else dense.activation(y, function, entries)
     if mode is Mode.BACKWARD:
-        slope = dense.slope(aux, function, entries)
+        stops = nest.instruction.dropout_threshold and aux == 0
+        slope = 0 if stops else dense.slope(aux, function, entries)
         return clips.saturate((clips.saturate(total >> 10, 18) * slope + (1 << 15)) >> 16, 16)
     own = nest.instruction
     mantissa, shift = (own.rate_mantissa, own.rate_shift) if own.rate_mantissa else (RATE.mantissa, RATE.shift)
@@ -120,6 +121,8 @@ def written(nest: Nest, words: np.ndarray) -> tuple[dict[int, int], int]:
                     position = results.index(best) if instruction.window > 1 else best
                     at = nest.address(instruction.out, {"time": t, "outer": n}, c)
                     found[at] = best & ~low | position & low if instruction.mode is Mode.FORWARD else best
+                    if instruction.mode is Mode.FORWARD and random_word % 256 < instruction.dropout_threshold:
+                        found[at] = 0
                     results = []
     return found, clips.count
 
