@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from deep3.compiler.dropout import engine_weights, network_weights
 from deep3.compiler.layout import DoesNotFit, most_buffers
 from deep3.compiler.lowering import lower
 from deep3.compiler.network.network import Network
@@ -52,7 +53,7 @@ class FpgaBackend:
         self, weights: Weights, inputs: NDArray[np.int16], labels: NDArray[np.int64], rate: float, seed: int
     ) -> Trained:
         """See `host.workers.base.Backend.train`."""
-        rounded = [saturate_q3_12(matrix) for matrix in weights]
+        rounded = [saturate_q3_12(matrix) for matrix in engine_weights(self._steps, weights)]
         initial = [words for words, _ in rounded]
         self._board.write_weights(initial)
         try:
@@ -61,8 +62,9 @@ class FpgaBackend:
             raise BackendError(f"{self._board.port.name}: {error}") from None
         final = self._board.read_weights()
         counters = self._board.counters()
+        change = [from_q3_12(after) - from_q3_12(before) for after, before in zip(final, initial, strict=True)]
         return Trained(
-            [from_q3_12(after) - from_q3_12(before) for after, before in zip(final, initial, strict=True)],
+            network_weights(self._steps, change),
             correct=counters.totals[Counter.CORRECT],
             clipped=counters.saturations + sum(clipped for _, clipped in rounded),
             engine_cycles=counters.totals[Counter.CYCLES],
@@ -85,4 +87,5 @@ class FpgaBackend:
             raise BackendError(f"local network {topology.widths} on {name}: {error}; {remedy}") from None
         except ValueError as error:
             raise BackendError(f"local network {topology.widths} on {name}: {error}") from None
+        self._steps = lowered.layout.steps
         self._board.load(lowered)

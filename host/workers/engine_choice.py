@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from deep3.compiler.layout import DoesNotFit, most_buffers
 from deep3.compiler.lowering import lower
+from deep3.compiler.network.layers import Dropout
 from deep3.compiler.network.network import Network
 from deep3.compiler.optimisers.optimiser import SGD, Optimiser
 from deep3.cost_model.engine_choice import engine_holding
@@ -19,14 +20,16 @@ MOST_LABELS = LIMITS["label_words"].high
 MOST_LAYERS = LIMITS["max_layers"].high
 
 
-def engines(batch: int, classes: int, layers: int, convolution: bool = False) -> list[EngineConfig]:
+def engines(
+    batch: int, classes: int, layers: int, convolution: bool = False, dropout: bool = False
+) -> list[EngineConfig]:
     """Those to choose from, the smallest first: few, so that their virtual boards are usually built already.
 
     The default engine, then with all three operand memories doubled together until each has all the words that an
     address names; each also with the program memory of 16 layers. Labels, classes and layers are doubled, each by
     itself, as far as the network needs.
     """
-    config = EngineConfig(convolution=convolution)
+    config = EngineConfig(convolution=convolution, dropout=dropout)
     config = replace(
         config,
         label_words=_doubled(config.label_words, batch, MOST_LABELS),
@@ -56,9 +59,10 @@ def choose_engine(networks: Sequence[Network], batch: int, optimiser: Optimiser 
     """
     classes = max(network.classes for network in networks)
     reason: DoesNotFit | None = None
-    convolution = optimiser.state or not all(network.is_dense for network in networks)
+    dropout = any(isinstance(layer, Dropout) for network in networks for layer in network.layers)
+    convolution = dropout or optimiser.state or not all(network.is_dense for network in networks)
     layers = max(len(network.trained) for network in networks)
-    for config in engines(batch, classes, layers, convolution):
+    for config in engines(batch, classes, layers, convolution, dropout):
         try:
             for network in networks:
                 buffers = most_buffers(network, config, batch, optimiser)
@@ -79,7 +83,8 @@ def what_fits(network: Network, config: EngineConfig, batch: int, optimiser: Opt
     needed = engine_holding(network, config, batch, optimiser=optimiser)
     if needed is None:
         return "no engine is that large: a smaller --ratio, --hidden or --batch would fit"
-    words = "convolution = true, " if needed.convolution and not config.convolution else ""
+    lacking = [name for name in ("convolution", "dropout") if getattr(needed, name) > getattr(config, name)]
+    words = "".join(f"{name} = true, " for name in lacking)
     words += ", ".join(
         f"{name} = {max(getattr(needed, name), getattr(config, name))}"
         for name in ("activation_bank_words", "weight_bank_words", "error_bank_words")

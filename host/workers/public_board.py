@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from deep3.compiler.layout import most_buffers
 from deep3.compiler.lowering import lower
+from deep3.compiler.network.layers import Dropout
 from deep3.compiler.network.network import Network
 from deep3.errors import Deep3Error
 from deep3.hdl.contract.config import EngineConfig
@@ -110,6 +111,10 @@ class Board:
         LinkError
             When the board does not answer any more.
         """
+        if any(isinstance(layer, Dropout) for layer in network.layers):
+            raise BoardUseError(
+                "networks with dropout are for deep3.train, which scales their weights for a board"
+            )
         try:
             buffers = most_buffers(network, self.config, batch)
             lowered = lower(network, self.config, batch, max(1, buffers))

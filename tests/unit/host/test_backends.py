@@ -153,6 +153,25 @@ def test_momentum_is_that_of_torch_and_begins_at_rest(topology: Network, toleran
         np.testing.assert_allclose(got, parameter.detach().numpy() - before, atol=2e-5)
 
 
+def test_dropout_on_the_engine_changes_weights_as_float32_does_on_average() -> None:
+    topology = Network((7,), (Dense(24, Function.TANH), Dropout(0.5), Dense(4)))
+    weights, inputs, labels = problem(topology)
+    config = EngineConfig(convolution=True, dropout=True)
+    backends: list[Backend] = [PytorchBackend(topology)]
+    with ExitStack() as stack:
+        backends += open_workers(parse_workers(["golden"]), topology, config, BATCH, stack)
+        changes = [
+            [backend.train(weights, inputs, labels, 0.03, seed).difference for seed in range(1, 41)]
+            for backend in backends
+        ]
+    # The engine descends along the gradient of its own weights, twice the network's behind the dropout of a half.
+    for matrix, share in enumerate((1.0, 0.25)):
+        float32, engine = (np.mean([found[matrix] for found in runs], axis=0) for runs in changes)
+        float32[:, :-1] *= share
+        assert np.linalg.norm(engine - float32) < 0.3 * np.linalg.norm(float32)
+    assert any((one != other).any() for one, other in zip(changes[1][0], changes[1][1], strict=True))
+
+
 def test_the_engine_repeats_with_the_seed() -> None:
     topology = Network.uniform((7, 6, 4))
     weights, inputs, labels = problem(topology)

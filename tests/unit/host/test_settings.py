@@ -38,7 +38,7 @@ def test_settings_survive_json_with_paths_that_hold_everywhere(
 
 def test_settings_of_another_version_are_refused() -> None:
     with pytest.raises(SettingsError, match="another version of deep3"):
-        TrainSettings.from_dict({**TrainSettings("digits").to_dict(), "momentum": 0.9})
+        TrainSettings.from_dict({**TrainSettings("digits").to_dict(), "warm_up": 0.9})
 
 
 def test_settings_like_a_network() -> None:
