@@ -7,8 +7,8 @@ from guide_runner import GuideError, blocks, run_page
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
-    page.name
-    for page in (ROOT / "docs").glob("*.md")
+    str(page.relative_to(ROOT))
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
     if any(block.kind in ("console", "python") for block in blocks(page.read_text("utf-8")))
 )
 
@@ -17,7 +17,7 @@ PAGES = sorted(
 def test_examples_of_the_guide(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DEEP3_DATA", raising=False)
-    assert run_page((ROOT / "docs" / name).read_text("utf-8"), f"docs/{name}") > 0
+    assert run_page((ROOT / name).read_text("utf-8"), name) > 0
 
 
 @pytest.mark.parametrize(
