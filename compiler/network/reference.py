@@ -1,7 +1,7 @@
 """Networks in floating point with NumPy: what every backend is held against, and what the host evaluates with."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from .windows import (
     mean_pool_gradient,
 )
 
-__all__ = ["activate", "as_samples", "gradients", "losses", "outputs"]
+__all__ = ["activate", "activations", "as_samples", "errors", "gradients", "losses", "outputs", "slope"]
 
 Floats = NDArray[np.floating]
 
@@ -99,21 +99,54 @@ def gradients(
     kept
         For each `Dropout` which values it keeps, ``samples x shape``; none for a network whose dropout is off.
     """
-    activations = [as_samples(network, x)]
-    activations += _activations(network, weights, activations[0], kept)
-    matrices, masks = _by_layer(network, weights, kept)
-    error: Floats = _output_errors(network, activations[-1], labels) / len(labels)
+    values = [as_samples(network, x)]
+    values += _activations(network, weights, values[0], kept)
     found: list[Floats] = []
+    for number, error in _errors(network, weights, values, labels, kept):
+        layer = network.layers[number]
+        if isinstance(layer, Dense | Convolution):
+            found.append(_weight_gradient(layer, values[number], error / len(labels)))
+    return found[::-1]
+
+
+def activations(network: Network, weights: Sequence[Floats], x: Floats) -> list[Floats]:
+    """Samples, and what each layer makes of them; without dropout. Parameters as of `outputs`."""
+    x = as_samples(network, x)
+    return [x, *_activations(network, weights, x, ())]
+
+
+def errors(
+    network: Network, weights: Sequence[Floats], values: Sequence[Floats], labels: NDArray[np.int64]
+) -> dict[int, Floats]:
+    """Gradient of each sample's own loss, by the number of the layer from the first with weights on: for what the
+    layer gives, before its activation function where it has one.
+
+    Parameters
+    ----------
+    values
+        As of `activations`.
+    """
+    return dict(_errors(network, weights, values, labels, ()))
+
+
+def _errors(
+    network: Network,
+    weights: Sequence[Floats],
+    values: Sequence[Floats],
+    labels: NDArray[np.int64],
+    kept: Sequence[NDArray[np.bool_]],
+) -> Iterator[tuple[int, Floats]]:
+    """From the last layer to the first with weights."""
+    matrices, masks = _by_layer(network, weights, kept)
+    error = _output_errors(network, values[-1], labels)
     first = network.trained[0]
     for number in reversed(range(first, len(network.layers))):
-        layer, before, behind = network.layers[number], activations[number], activations[number + 1]
+        layer, before, behind = network.layers[number], values[number], values[number + 1]
         if isinstance(layer, Dense | Convolution | MeanPool):
-            error = error * _slope(behind, layer.function)
-        if isinstance(layer, Dense | Convolution):
-            found.append(_weight_gradient(layer, before, error))
+            error = error * slope(behind, layer.function)
+        yield number, error
         if number > first:
             error = _passed_on(layer, matrices.get(number), masks.get(number), before, behind, error)
-    return found[::-1]
 
 
 def activate(z: Floats, function: Function) -> Floats:
@@ -214,7 +247,7 @@ def _output_errors(network: Network, y: Floats, labels: NDArray[np.int64]) -> Fl
     return errors
 
 
-def _slope(h: Floats, function: Function) -> Floats:
+def slope(h: Floats, function: Function) -> Floats:
     """Derivative of the activation function, from its value."""
     result: Floats = np.ones_like(h)
     if function is Function.TANH:

@@ -18,12 +18,12 @@ from deep3.host.reports.worker_sizing import worker_report
 from .boards import BOARD_HELP, board_states
 from .command import Command, Report
 from .hidden_sizes import hidden_sizes, input_shape
+from .picture import picture
 from .size_lines import describe
 
 __all__ = ["COMMAND"]
 
 DEFAULT_BATCH = 32
-PICTURES = (".png", ".pdf", ".svg")
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,15 +67,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="FILE", help="write the engine there (TOML); - for standard output (default none)"
     )
     parser.add_argument(
-        "--picture", type=_picture, metavar="FILE",
+        "--picture", type=picture, metavar="FILE",
         help="draw designs, block RAM and roofline (PNG, PDF, SVG; default none)",
     )  # fmt: skip
-
-
-def _picture(text: str) -> str:
-    if Path(text).suffix.lower() not in PICTURES:
-        raise argparse.ArgumentTypeError(f"must end in {', '.join(PICTURES)}, not {text!r}")
-    return text
 
 
 def _run(arguments: argparse.Namespace) -> Report:
