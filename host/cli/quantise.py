@@ -49,7 +49,8 @@ def _run(arguments: argparse.Namespace) -> Report:
         check_output(arguments.picture)
     wait_without_spinning()
     # PyTorch takes seconds to import, and Matplotlib, which draws, one more.
-    from deep3.host.reports.quantisation import quantisation_report, quantise_model
+    from deep3.host.reports.quantisation import quantisation_report
+    from deep3.host.training.quantise import quantise_model
 
     quantised = quantise_model(
         arguments.model, arguments.data, arguments.labels, arguments.input_shape, arguments.samples, arguments.loss
@@ -77,10 +78,8 @@ def _describe(report: Report) -> str:
             f"{tensor['clipped']:>9}{tensor['zeros']:>7.1%}{tensor['below_half_a_step']:>7.1%}"
             f"{'' if error is None else f'{error:.2%}':>9}{tensor['worst_error']:>9.2g}"
         )
-    lines.append(
-        "clipped: values at an end of the format; zeros: on the engine; lost: below half a step, but not 0;"
-        " error: root mean square, relative to the values"
-    )
+    lines.append("clipped: values at an end of the format; zeros: on the engine; lost: below half a step, but not 0")
+    lines.append("error: root mean square, relative to the values; worst: the largest difference")
     return "\n".join([*lines, *(f"note: {note}" for note in report["notes"])])
 
 

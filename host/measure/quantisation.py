@@ -11,7 +11,7 @@ from deep3.compiler.lowering import Lowered, lower
 from deep3.compiler.network import reference
 from deep3.compiler.network.layers import Dropout
 from deep3.compiler.network.network import Network
-from deep3.compiler.steps import Step
+from deep3.compiler.steps import Readout, Step
 from deep3.compiler.tensors import DoesNotFit
 from deep3.cost_model.engine_choice import layouts
 from deep3.errors import Deep3Error
@@ -23,7 +23,7 @@ from deep3.host.board.port import Port
 from deep3.sim.golden.engine.engine import Engine
 from deep3.sim.golden.port import GoldenPort
 
-__all__ = ["QuantisationError", "Tensor", "quantised_tensors"]
+__all__ = ["QuantisationError", "Quantised", "Tensor", "quantised_tensors"]
 
 Floats = NDArray[np.floating]
 Words = NDArray[np.int16]
@@ -47,7 +47,7 @@ class Tensor:
     kind
         inputs, weights, activations, logits or errors.
     layer
-        Its number in the model from 1 on; 0 for the inputs.
+        Its number in the model from 1 on, dropout not counted; 0 for the inputs.
     format
         A key of `FRACTION_BITS`.
     exact
@@ -122,6 +122,16 @@ class Tensor:
         return float(low), float(high), float(sizes.max())
 
 
+@dataclass(frozen=True)
+class Quantised:
+    """Tensors of a model with some of the data; ``scaled`` where samples beyond Q3.12 had to be."""
+
+    model: str
+    data: str
+    scaled: bool
+    tensors: list[Tensor]
+
+
 def quantised_tensors(
     network: Network, weights: Sequence[Floats], samples: Floats, labels: NDArray[np.int64] | None
 ) -> list[Tensor]:
@@ -189,6 +199,9 @@ def _errors(
     """Of what each step writes, before its function, from the last to the first with weights."""
     pairs = list(zip(layout.steps[layout.first :], layout.errors, strict=True))
     for step, tensor in reversed(pairs):
+        if isinstance(step.operation, Readout):
+            # The same values as those of the layer before.
+            continue
         words = tensor.take(port.read(Space.ERROR, tensor.base, tensor.words).view(np.int16))
         last = _last_layer(step)
         exact = errors[last]

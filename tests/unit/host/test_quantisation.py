@@ -107,7 +107,7 @@ def test_the_command(
     report = json.loads(capsys.readouterr().out)
     assert (report["samples"], report["scaled"], report["notes"][0][:7]) == (8, True, "samples")
     assert [tensor["tensor"] for tensor in report["tensors"]] == [
-        "inputs", "weights 1", "weights 5", "activations 3", "logits 5", "errors 5", "errors 3",
+        "inputs", "weights 1", "weights 4", "activations 2", "logits 4", "errors 4", "errors 2",
     ]  # fmt: skip
     assert main(["quantise", "nets.py:net", "--data", "large.npz", "--input-shape", "1,8,8", "--samples", "8"]) == 0
     out = capsys.readouterr().out
