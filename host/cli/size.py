@@ -31,9 +31,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     platform.add_argument("--board", metavar="B", help=BOARD_HELP)
     platform.add_argument("--profile", metavar="FILE", help="CPU or CUDA workers as deep3 profile measured them")
     parser.add_argument("--force", action="store_true", help="with --profile: also one of another machine")
-    parser.add_argument("--features", type=int, metavar="N", help="features of a sample")
-    parser.add_argument("--hidden", type=hidden_sizes, metavar="N,N", help="neurons of hidden layers, or none")
-    parser.add_argument("--classes", type=int, metavar="N", help="classes")
+    parser.add_argument("--features", type=int, metavar="N", help="features of a sample (default: of --model)")
+    parser.add_argument(
+        "--hidden", type=hidden_sizes, metavar="N,N", help="neurons of hidden layers, or none (default: of --model)"
+    )
+    parser.add_argument("--classes", type=int, metavar="N", help="classes (default: of --model)")
     parser.add_argument(
         "--model",
         metavar="WHERE",
@@ -42,7 +44,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--input-shape", type=input_shape, metavar="C,H,W",
-        help="of a sample of --model: channels, height and width, or features",
+        help="of a sample of --model: channels, height and width, or features (default none)",
     )  # fmt: skip
     parser.add_argument("--samples", type=int, default=10_000, metavar="N", help="training samples (default 10000)")
     parser.add_argument(
