@@ -15,7 +15,7 @@ from deep3.hdl.contract.program import Memory
 from .convolution.constants import Table, identity_words, tables
 from .dropout import kept
 from .inputs import rows_of, rows_together, side_by_side, sides
-from .optimisers.optimiser import SGD, Optimiser
+from .optimisers.optimiser import SGD, Adagrad, Optimiser
 from .steps import Step, steps
 from .tensors import NO_BORDER, Border, DoesNotFit, Maps, Matrix, Words, pitch_words
 from .weight_order import row_words, weight_places
@@ -77,6 +77,8 @@ class Layout:
             raise DoesNotFit(
                 f"{self.optimiser} does not fit: convolution needed, the engine has none (convolution = false)"
             )
+        if isinstance(self.optimiser, Adagrad) and not config.adagrad:
+            raise DoesNotFit(f"{self.optimiser} does not fit: the engine has none (adagrad = false)")
         if min(kept(self.steps)) < 1 and not config.dropout:
             raise DoesNotFit("layers do not fit: dropout needed, the engine has none (dropout = false)")
         if config.loss_unit:

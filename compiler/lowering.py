@@ -14,8 +14,8 @@ from deep3.hdl.contract.program import Loss, StartParameters
 from . import dense
 from .convolution import backward, forward, pool, update
 from .layout import Layout
-from .optimisers import momentum
-from .optimisers.optimiser import SGD, Momentum, Optimiser
+from .optimisers import adagrad, momentum
+from .optimisers.optimiser import SGD, Adagrad, Momentum, Optimiser
 from .phase import Orientation, Phase
 from .schedule import schedule
 from .steps import Readout, Step
@@ -145,17 +145,18 @@ def lower(
     return Lowered(layout, *placed)
 
 
-def quantise_rate(learning_rate: float, batch: int) -> tuple[int, int]:
-    """(rate_mantissa, rate_shift) with ``mantissa / 2^(16 + 4 shift)`` nearest to ``learning_rate / batch``:
-    within 1/32 of it, and within 2^-12 from 2^-17 on.
+def quantise_rate(learning_rate: float, batch: int, optimiser: Optimiser = SGD) -> tuple[int, int]:
+    """(rate_mantissa, rate_shift) with ``mantissa / 2^(16 + 4 shift)`` nearest to the learning rate over the divisor of
+    the optimiser, the batch as a rule: within 1/32 of it, and within 2^-12 from 2^-17 on.
 
     Raises
     ------
     ValueError
         When the rate is out of reach.
     """
-    rate = learning_rate / batch
-    high, low = 65535 * batch / 65536, MIN_RATE_MANTISSA * batch / (1 << 28)
+    divisor = optimiser.rate_divisor(batch)
+    rate = learning_rate / divisor
+    high, low = 65535 * divisor / 65536, MIN_RATE_MANTISSA * divisor / (1 << 28)
     for shift in (3, 2, 1, 0):
         scaled = rate * (1 << (16 + 4 * shift))
         if MIN_RATE_MANTISSA <= scaled < 65535.5:
@@ -201,6 +202,8 @@ def _update(layout: Layout, number: int) -> Phase:
         phase = schedule(dense.update(layout, number), layout.config, list(Orientation) if whole else [Orientation.A])
     else:
         phase = update.update(layout, number)
+    if isinstance(optimiser, Adagrad):
+        return adagrad.update(layout, number, phase)
     return momentum.update(layout, number, phase) if isinstance(optimiser, Momentum) else phase
 
 

@@ -110,8 +110,9 @@ def _features(unit: str, config: EngineConfig, width: int) -> Features:
         depth = config.accumulator_words if unit == "accumulator" else config.activation_entries
         shapes = sum_memories(config, [width]) if unit == "accumulator" else table_memories(config, [width])
         dropping = float(config.dropout), float(width * config.dropout)
+        options = *dropping, float(config.adagrad), float(width * config.adagrad)
         each = (1.0, float(width), float(width * depth.bit_length()))
-        return (*each, *(dropping if unit == "lanes" else ()), *_memory_features(shapes))
+        return (*each, *(options if unit == "lanes" else ()), *_memory_features(shapes))
     if unit == "loss":
         logs = (config.max_classes.bit_length(), config.exponential_entries.bit_length())
         columns = float(config.columns)

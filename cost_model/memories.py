@@ -18,7 +18,7 @@ from deep3.hdl.contract.geometry import (
     group_widths,
 )
 from deep3.hdl.contract.protocol import PACKET_BUFFERS
-from deep3.hdl.contract.tables import activation_tables, exp2_table, log2_table
+from deep3.hdl.contract.tables import exp2_table, lane_tables, log2_table
 
 from .memory_mapping import MemoryShape
 
@@ -91,7 +91,7 @@ def sum_memories(config: EngineConfig, widths: list[int]) -> list[MemoryShape]:
 
 def table_memories(config: EngineConfig, widths: list[int]) -> list[MemoryShape]:
     """Memories of `hdl.engine.lanes.PostLanes` for groups of so many lanes."""
-    table = activation_tables(config.activation_entries)
+    table = lane_tables(config)
     pairs = sum(width // LANES_OF_A_TABLE for width in widths)
     singles = sum(width % LANES_OF_A_TABLE for width in widths)
     found = []

@@ -83,6 +83,7 @@ def wanted_samples() -> Iterator[Sample]:
         yield Sample("lanes", {"activation_entries": entries}, 4)
     for width in (1, 4):
         yield Sample("lanes", {"convolution": True, "dropout": True}, width)
+        yield Sample("lanes", {"convolution": True, "adagrad": True}, width)
     for columns in (2, 4, 5, 8):
         yield Sample("loss", {"columns": columns})
     for entries, classes in ((16, 64), (128, 64), (256, 64), (64, 8), (64, 256)):

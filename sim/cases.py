@@ -2,7 +2,7 @@
 convolution, windows of any size, stride and padding."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from deep3.compiler.layout import DoesNotFit
 from deep3.compiler.lowering import Lowered, lower, quantise_rate
 from deep3.compiler.network.layers import Convolution, Dense, Dropout, Flatten, Layer, MaxPool, MeanPool, Shape
 from deep3.compiler.network.network import Network
-from deep3.compiler.optimisers.optimiser import SGD, Momentum, Optimiser
+from deep3.compiler.optimisers.optimiser import SGD, Adagrad, Momentum, Optimiser
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Function, Loss
 
@@ -58,7 +58,7 @@ class Case:
 
 def random_config(rng: random.Random, most: int = 13, convolution: bool = False) -> EngineConfig:
     """An engine of any shape up to ``most`` x ``most`` with small memories."""
-    return EngineConfig(
+    config = EngineConfig(
         rows=rng.randint(2, most),
         columns=rng.randint(2, most),
         activation_bank_words=1024 * rng.randint(1, 3),
@@ -73,6 +73,7 @@ def random_config(rng: random.Random, most: int = 13, convolution: bool = False)
         convolution=convolution,
         dropout=convolution and rng.random() < 0.5,
     )
+    return replace(config, adagrad=convolution and config.activation_entries > 64 and rng.random() < 0.5)
 
 
 def random_case(rng: random.Random, config: EngineConfig) -> Case:
@@ -94,13 +95,14 @@ def random_case(rng: random.Random, config: EngineConfig) -> Case:
         parameters.append((weights, _words(values, (outputs,), scale)))
     resident = rng.random() < 0.5
     batches = rng.randint(1, buffers) if resident else rng.randint(1, 6)
-    learning_rate = rng.choice((0.01, 0.1, 0.9)) * min(1.0, 0.9 * batch)
+    optimiser = lowered.layout.optimiser
+    learning_rate = rng.choice((0.01, 0.1, 0.9)) * min(1.0, 0.9 * optimiser.rate_divisor(batch))
     return Case(
         lowered=lowered,
         parameters=parameters,
         samples=_words(values, (batches, batch, network.inputs), rng.choice((0.5, 2.0, 8.0))),
         labels=values.integers(0, network.classes, (batches, batch)).astype(np.uint16),
-        rate=quantise_rate(learning_rate, batch),
+        rate=quantise_rate(learning_rate, batch, optimiser),
         resident=resident,
         seed=rng.getrandbits(32),
     )
@@ -109,6 +111,8 @@ def random_case(rng: random.Random, config: EngineConfig) -> Case:
 def _random_optimiser(rng: random.Random, config: EngineConfig) -> Optimiser:
     if not config.convolution or rng.random() < 0.5:
         return SGD
+    if config.adagrad and rng.random() < 0.5:
+        return Adagrad()
     return Momentum(rng.choice((0.5, 0.9, rng.uniform(0.001, 0.999))))
 
 

@@ -59,6 +59,14 @@ def slope(h: int, function: Function, entries: int) -> int:
     return nearest(16384 * (1 - x * x if function is Function.TANH else x * (1 - x)))
 
 
+def root(s: int) -> int:
+    """2^16 over the root of a sum of squares, of the middle of the step in which it lies."""
+    size = min(abs(s), 32767)
+    step = 1 if size < 64 else 8 if size < 512 else 64 if size < 4096 else 512
+    middle = size // step * step + (step - 1) / 2
+    return min(65535, nearest(65536 / math.sqrt(middle))) if middle else 65535
+
+
 def exp2(t: int, entries: int) -> int:
     step = 256 // entries
     whole, fraction = divmod((max(-t, 0) + step // 2) // step, entries)

@@ -27,7 +27,7 @@ def engines(draw: st.DrawFn) -> EngineConfig:
         rows=draw(st.integers(2, 9)), columns=draw(st.integers(2, 9)),
         accumulator_words=draw(st.sampled_from([16, 64])),
         activation_bank_words=8192, weight_bank_words=8192, error_bank_words=1024, max_layers=16, convolution=True,
-        dropout=True,
+        dropout=True, adagrad=True,
     )  # fmt: skip
 
 
@@ -100,27 +100,38 @@ class Run:
 
 
 def kind(layout: Layout, instruction: Instruction) -> str:
-    """What an UPDATE writes: gradients or new values to scratch, weights, or the state."""
+    """What an instruction writes: gradients or new values to scratch, roots there, weights, or the state."""
     if instruction.output_memory is Memory.ERROR:
-        return "scratch"
+        return "scratch" if instruction.mode is Mode.UPDATE else "root"
     return "state" if layout.state and instruction.out.base >= layout.state[0].base else "weights"
 
 
 def random_words(run: Run) -> dict[str, Matrices]:
     """Of one batch: the random word that meets each weight where something is written for it."""
     layout = run.lowered.layout
+    banks = layout.config.banks
     offset = layout.state[0].base - layout.weights[0].base if layout.state else 0
-    found: dict[str, dict[int, int]] = {"scratch": {}, "weights": {}, "state": {}}
-    for instruction in run.lowered.training.instructions:
-        if instruction.mode is not Mode.UPDATE:
-            continue
-        what = kind(layout, instruction)
-        walk = instruction.aux if what == "scratch" else instruction.out
-        moved = 0 if what == "weights" else offset
-        met = drained(instruction, walk, run.random, layout.config.banks)
+    found: dict[str, dict[int, int]] = {"scratch": {}, "root": {}, "weights": {}, "state": {}}
+
+    def meet(what: str, met: dict[int, int], moved: int) -> None:
         place = {address - moved: word for address, word in met.items()}
         assert not place.keys() & found[what].keys()
         found[what] |= place
+
+    waiting: dict[int, int] = {}
+    for instruction in run.lowered.training.instructions:
+        what = kind(layout, instruction)
+        if instruction.mode not in (Mode.UPDATE, Mode.ADAGRAD):
+            continue
+        if what == "scratch" and instruction.aux.base < layout.state[0].base:
+            # Adagrad's gradients: the next to read them tells which weights they are of.
+            waiting |= drained(instruction, instruction.out, run.random, banks)
+            continue
+        if waiting:
+            meet("scratch", waiting, instruction.stream.base - instruction.aux.base + offset)
+            waiting = {}
+        walk = instruction.out if what in ("weights", "state") else instruction.aux
+        meet(what, drained(instruction, walk, run.random, banks), 0 if what == "weights" else offset)
     return {what: as_weights(layout, place) for what, place in found.items() if place}
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from deep3.errors import Deep3Error
 
-__all__ = ["SGD", "Momentum", "Optimiser", "OptimiserError", "Sgd"]
+__all__ = ["SGD", "Adagrad", "Momentum", "Optimiser", "OptimiserError", "Sgd"]
 
 
 class OptimiserError(Deep3Error, ValueError):
@@ -19,6 +19,10 @@ class Sgd:
     def state(self) -> bool:
         """Whether it keeps a word for each weight."""
         return False
+
+    def rate_divisor(self, batch: int) -> float:
+        """The engine's rate is the learning rate divided by this: it multiplies sums over a batch."""
+        return batch
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,33 @@ class Momentum:
         """Whether it keeps a word for each weight."""
         return True
 
+    def rate_divisor(self, batch: int) -> float:
+        """The engine's rate is the learning rate divided by this: it multiplies sums over a batch."""
+        return batch
+
     @property
     def mantissa(self) -> int:
         """The momentum in U0.15."""
         return round(self.momentum * 32768)
 
 
-Optimiser = Sgd | Momentum
+@dataclass(frozen=True)
+class Adagrad:
+    """Steps that shrink with the gradients there were: ``s += g^2; w -= rate * g / sqrt(s)``, for each weight.
+
+    As ``torch.optim.Adagrad`` without an epsilon; sums of squares begin at 0.
+    """
+
+    @property
+    def state(self) -> bool:
+        """Whether it keeps a word for each weight."""
+        return True
+
+    def rate_divisor(self, batch: int) -> float:
+        """The engine's rate is the learning rate divided by this: steps have 10 fraction bits, weights 12."""
+        return 0.25
+
+
+Optimiser = Sgd | Momentum | Adagrad
 
 SGD = Sgd()

@@ -7,7 +7,7 @@ The diagonal is -8.0 (Q3.12: -32768). In UPDATE the window of a word v is then -
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from deep3.compiler.convolution.kernel import kernel_of
 from deep3.compiler.convolution.loops import Level, Loop, Place, Strides, instruction, splits
@@ -19,7 +19,7 @@ from deep3.hdl.contract.instruction import Instruction
 from deep3.hdl.contract.nest import Walk
 from deep3.hdl.contract.program import Memory, Mode
 
-__all__ = ["WHOLE", "Segment", "add", "parts", "redirected", "rows", "segments"]
+__all__ = ["WHOLE", "Segment", "add", "elementwise", "parts", "redirected", "rows", "segments"]
 
 WHOLE = 32768
 """The rate with which a word is added as it is."""
@@ -50,7 +50,14 @@ def add(
     layout: Layout, taken: Sequence[Segment], words: Matrix, base: Matrix | None, out: Matrix, mantissa: int
 ) -> list[Instruction]:
     """``out = base + words * mantissa / 2^15`` with stochastic rounding, of some words of every row; without a base it
-    is 0.
+    is 0."""
+    return elementwise(layout, taken, words, base, out, mode=Mode.UPDATE, rate_mantissa=mantissa)
+
+
+def elementwise(
+    layout: Layout, taken: Sequence[Segment], words: Matrix, aux: Matrix | None, out: Matrix, **fields: Any
+) -> list[Instruction]:
+    """Instructions with these ``fields`` for some words of every row; without ``aux`` zeros stand in its place.
 
     The matrices have as many rows and the same pitch. Lanes are words of a row, or the words of several rows below each
     other: whichever takes fewer cycles.
@@ -63,7 +70,7 @@ def add(
         down = words.rows, words.pitch
         for (lanes, lane), others in ((loops[0], (down, *loops[1:])), (down, loops)):
             for pieces in column_pieces(lanes, most):
-                walks = [_walk(layout, words, base, out, mantissa, first, lane, piece, others) for piece in pieces]
+                walks = [_walk(layout, words, aux, out, first, lane, piece, others, fields) for piece in pieces]
                 candidates.append(list(chain.from_iterable(walks)))
         cycles = [program_cycles(candidate, config) for candidate in candidates]
         made += candidates[cycles.index(min(cycles))]
@@ -71,27 +78,27 @@ def add(
 
 
 def _walk(
-    layout: Layout, words: Matrix, base: Matrix | None, out: Matrix, mantissa: int,
-    first: int, lane: int, piece: tuple[int, int, int], others: Sequence[tuple[int, int]],
+    layout: Layout, words: Matrix, aux: Matrix | None, out: Matrix, first: int, lane: int, piece: tuple[int, int, int],
+    others: Sequence[tuple[int, int]], fields: dict[str, Any],
 ) -> list[Instruction]:  # fmt: skip
     """Tiles of lanes ``lane`` words apart, from a word of the first row on."""
     config = layout.config
     skipped, count, tile_width = piece
     start = first + skipped * lane
-    # What has no base is added to zeros, which stand still.
-    moving = int(base is not None)
+    # Zeros stand still.
+    moving = int(aux is not None)
     free = [
         Level(steps, Strides(stream=stride, out=stride, aux=moving * stride))
         for steps, stride in (*others, (count, tile_width * lane))
     ]
-    aux = Place(base.memory, base.base + start, lane) if base else Place(Memory.WEIGHT, layout.zeros)
     return [
         instruction(
             split, Loop(), config=config, tile_width=tile_width, column_stride=-1,
             stream=Place(words.memory, words.base + start, lane),
             load=Place(Memory.ACTIVATION, layout.diagonal + config.rows - 1),
-            out=Place(out.memory, out.base + start, lane), aux=aux,
-            mode=Mode.UPDATE, last_reduction_width=tile_width, rate_mantissa=mantissa,
+            out=Place(out.memory, out.base + start, lane),
+            aux=Place(aux.memory, aux.base + start, lane) if aux else Place(Memory.WEIGHT, layout.zeros),
+            last_reduction_width=tile_width, **fields,
         )
         for split in splits(free, [], config, tile_width)
     ]  # fmt: skip

@@ -12,12 +12,15 @@ import tomli_w
 from deep3.errors import Deep3Error
 
 from .instruction import DEEP_ENCODING, FLAT_ENCODING, Encoding
-from .program import ADDRESS_BITS, LABEL_ADDRESS_BITS, Space, counter_word
+from .program import ADDRESS_BITS, LABEL_ADDRESS_BITS, Mode, Space, counter_word
 
 __all__ = ["BANK_GRANULARITY_WORDS", "LIMITS", "ConfigError", "EngineConfig", "Limit"]
 
 BANK_GRANULARITY_WORDS = 1024
 """Operand banks come in whole block RAMs of 1024 x 18 bits (ECP5 DP16KD, Xilinx RAMB18)."""
+
+LEAST_ENTRIES_OF_ADAGRAD = 128
+"""The table of roots is no longer than the others together."""
 
 RTL_VERSION = 2
 """Part of every digest: raised whenever the same configuration would behave differently."""
@@ -102,6 +105,9 @@ class EngineConfig:
         and up to 2^20 words a memory. Without it the engine computes fully connected layers.
     dropout
         Results may be dropped at random in training; only with ``convolution``.
+    adagrad
+        Steps are divided by the root of the sum of squared gradients; only with ``convolution`` and 128
+        ``activation_entries`` or more.
 
     Raises
     ------
@@ -123,6 +129,7 @@ class EngineConfig:
     loss_unit: bool = True
     convolution: bool = field(default=False, metadata={"off": False})
     dropout: bool = field(default=False, metadata={"off": False})
+    adagrad: bool = field(default=False, metadata={"off": False})
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -131,8 +138,14 @@ class EngineConfig:
                 raise ConfigError(f"{each.name} must be of type {each.type.__name__}, not {value!r}")  # type: ignore[union-attr]
         for name in LIMITS:
             self.limit(name).check(name, getattr(self, name))
-        if self.dropout and not self.convolution:
-            raise ConfigError("dropout must be false without convolution, not True")
+        for name in ("dropout", "adagrad"):
+            if getattr(self, name) and not self.convolution:
+                raise ConfigError(f"{name} must be false without convolution, not True")
+        if self.adagrad and self.activation_entries < LEAST_ENTRIES_OF_ADAGRAD:
+            raise ConfigError(
+                f"activation_entries with adagrad must be at least {LEAST_ENTRIES_OF_ADAGRAD},"
+                f" not {self.activation_entries!r}"
+            )
 
     def limit(self, name: str) -> Limit:
         """What a field takes beside the other fields of this engine."""
@@ -140,6 +153,11 @@ class EngineConfig:
         if not name.endswith("_bank_words"):
             return limit
         return replace(limit, high=(1 << self.encoding.address_bits) // self.banks)
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """Modes of instructions that the engine has."""
+        return tuple(mode for mode in Mode if mode is not Mode.ADAGRAD or self.adagrad)
 
     @property
     def encoding(self) -> Encoding:

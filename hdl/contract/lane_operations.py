@@ -4,7 +4,9 @@ Every operation is one pass through one multiplier:
 
     window = sat18(sum >> window_shift)
     y = sat16((window + 1) >> 1)
-    result = sat16(base + (((a * b >> 4 * rate_shift) + addend) >> 16))     in UPDATE base - ..., rate_shift 0 elsewhere
+    result = sat16(base + (((a * b >> 4 * rate_shift) + addend) >> 16))
+
+in UPDATE, and where b is R, base - ...; rate_shift is 0 but in UPDATE.
 """
 
 from dataclasses import dataclass
@@ -33,7 +35,8 @@ class Multiplicand(StrEnum):
 
 
 class Factor(StrEnum):
-    """``b``, 16 bits unsigned. T and D are the entries of the tables for y and for the stored activation h."""
+    """``b``, 16 bits unsigned, of the window 17 bits signed. T and D are the entries of the tables for y and for the
+    stored activation h, R that for the sum of squares in the place of h."""
 
     ZERO = "0"
     TABLE = "T"
@@ -41,6 +44,8 @@ class Factor(StrEnum):
     ONE = "16384"
     STEP = "16384 where h > 0"
     RATE = "rate_mantissa"
+    WINDOW = "window"
+    ROOT = "R"
 
 
 class Addend(StrEnum):
@@ -106,6 +111,10 @@ LANE_OPERATIONS = (
         Mode.BACKWARD, None, Function.SIGMOID, 10, Multiplicand.WINDOW, Factor.SLOPE_TABLE, Addend.HALF, Base.ZERO
     ),
     LaneOperation(Mode.UPDATE, None, None, 14, Multiplicand.WINDOW, Factor.RATE, Addend.RANDOM, Base.WEIGHT),
+    LaneOperation(
+        Mode.ADAGRAD, Format.Q3_12, None, 15, Multiplicand.WINDOW, Factor.WINDOW, Addend.RANDOM, Base.WEIGHT
+    ),
+    LaneOperation(Mode.ADAGRAD, Format.Q7_8, None, 14, Multiplicand.WINDOW, Factor.ROOT, Addend.RANDOM, Base.ZERO),
 )  # fmt: skip
 
 WINDOW_SHIFTS = tuple(sorted({operation.window_shift for operation in LANE_OPERATIONS}))

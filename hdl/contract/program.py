@@ -50,6 +50,8 @@ class Mode(enum.IntEnum):
     FORWARD = 0
     BACKWARD = 1
     UPDATE = 2
+    ADAGRAD = 3
+    """Format Q3.12: adds squares to sums of squares; Q7.8: multiplies by one over the root of such a sum."""
 
 
 class Format(enum.IntEnum):

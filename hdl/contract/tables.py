@@ -3,7 +3,9 @@
 import math
 from functools import cache
 
-__all__ = ["activation_tables", "exp2_table", "log2_table"]
+from .config import EngineConfig
+
+__all__ = ["activation_tables", "exp2_table", "lane_tables", "log2_table", "root_table"]
 
 
 @cache
@@ -15,6 +17,19 @@ def activation_tables(entries: int) -> tuple[int, ...]:
     tanh_slope = [round(16384 * (1 - x * x)) for x in activations]
     sigmoid_slope = [round(16384 * x * (1 - x)) for x in activations]
     return (*tanh, *tanh_slope, *sigmoid_slope)
+
+
+@cache
+def root_table() -> tuple[int, ...]:
+    """2^16 / sqrt(s), at most 65535, for s from 0 to 32767 in four segments of 64 entries: of steps of 1, 8, 64 and 512
+    the middles."""
+    middles = [(1 << 3 * segment) * (index + 0.5) - 0.5 for segment in range(4) for index in range(64)]
+    return tuple(min(65535, round(65536 / math.sqrt(middle or 1))) for middle in middles)
+
+
+def lane_tables(config: EngineConfig) -> tuple[int, ...]:
+    """All that the table memory of a pair of lanes holds."""
+    return activation_tables(config.activation_entries) + (root_table() if config.adagrad else ())
 
 
 @cache

@@ -28,21 +28,23 @@ TABLE_CYCLES = 2
 FACTOR_CYCLES = ADDRESS_CYCLES + TABLE_CYCLES
 
 
-def control_layout(dropout: bool = False) -> data.StructLayout:
+def control_layout(dropout: bool = False, adagrad: bool = False) -> data.StructLayout:
     """An instruction, decoded for the lanes.
 
     ``window_shift`` is an index of `WINDOW_SHIFTS`; ``forward`` and ``update`` name the mode; ``sigmoid``: FORWARD
     through sigmoid; ``derivative``: BACKWARD through a table, ``sigmoid_derivative`` which; ``use_table``: the factor
     is the table entry, otherwise ``factor``, or with ``relu_derivative`` 1.0 where h > 0; ``half`` rounds;
     ``keep_base`` lets y or W through to the adder, ``keep_positive`` only where it is not negative. With dropout:
-    ``drops`` results of FORWARD, ``zero_stops`` errors where h = 0.
+    ``drops`` results of FORWARD, ``zero_stops`` errors where h = 0. With Adagrad: ``square`` the window, or the table's
+    entry is that of the ``root``, and ``update`` holds too.
     """
     fields: dict[str, int] = {
         "window_shift": 2, "forward": 1, "update": 1, "sigmoid": 1, "derivative": 1, "sigmoid_derivative": 1,
         "use_table": 1, "relu_derivative": 1, "factor": 16, "rate_shift": 2, "half": 1, "keep_base": 1,
         "keep_positive": 1,
     }  # fmt: skip
-    return data.StructLayout(fields | ({"drops": 1, "zero_stops": 1} if dropout else {}))
+    fields |= {"drops": 1, "zero_stops": 1} if dropout else {}
+    return data.StructLayout(fields | ({"square": 1, "root": 1} if adagrad else {}))
 
 
 class Lane(wiring.Component):  # type: ignore[type-arg]
@@ -51,7 +53,7 @@ class Lane(wiring.Component):  # type: ignore[type-arg]
     Parameters
     ----------
     activation_entries : int
-    dropout : bool
+    dropout, adagrad : bool
         As in `EngineConfig`.
 
     Members
@@ -76,14 +78,15 @@ class Lane(wiring.Component):  # type: ignore[type-arg]
     result: Signal
     clipped: Signal
 
-    def __init__(self, activation_entries: int, dropout: bool = False) -> None:
+    def __init__(self, activation_entries: int, dropout: bool = False, adagrad: bool = False) -> None:
         self.index_bits = activation_entries.bit_length() - 1
         self.dropout = dropout
+        self.adagrad = adagrad
         super().__init__({
-            "control": In(control_layout(dropout)),
+            "control": In(control_layout(dropout, adagrad)),
             "sum": In(signed(40)),
             "aux": In(signed(16)),
-            "table_address": Out(self.index_bits + 1),
+            "table_address": Out(self.index_bits + 1 + adagrad),
             "table_entry": In(16),
             "random": In(16),
             "result": Out(signed(16)),
@@ -122,9 +125,12 @@ class Lane(wiring.Component):  # type: ignore[type-arg]
             passes = Signal(reset_less=True)
             m.d.sync += passes.eq(before_factor.any() | ~control.zero_stops)
             factor = factor & passes.replicate(16)
+        factor = Cat(factor, Const(0, 1))
+        if self.adagrad:
+            factor = Mux(control.square, late_window[:FACTOR_BITS], factor)
         m.d.comb += [
             multiplier.a.eq(Mux(control.forward, unit.as_signed(), late_window)),
-            multiplier.b.eq(Cat(factor, Const(0, 1)).as_signed()),
+            multiplier.b.eq(factor.as_signed()),
             multiplier.b_enable.eq(1),
         ]
 
@@ -165,23 +171,26 @@ class Lane(wiring.Component):  # type: ignore[type-arg]
         magnitude = Signal(17, reset_less=True)
         sign = operand[-1]
         step_half = Const(0, 17) | (~control.sigmoid & ~control.derivative) << tanh_half
+        if self.adagrad:
+            step_half = (~control.sigmoid & ~control.derivative & ~control.root) << tanh_half
         step_half = step_half | control.sigmoid << sigmoid_half | control.derivative << derivative_half
         # abs(x) = ~x + 1 for x < 0; the 1 fits below half a step, which is at least 2.
         m.d.sync += magnitude.eq((operand.as_unsigned() ^ sign.replicate(16)) + (step_half | sign))
 
-        address = Signal(index_bits + 1, reset_less=True)
+        address = Signal(len(self.table_address), reset_less=True)
         beyond = Mux(control.derivative, magnitude[12:].any(), magnitude[16] | (~control.sigmoid & magnitude[15]))
         tanh_index = magnitude[tanh_half + 1 : 15]
         sigmoid_index = magnitude[sigmoid_half + 1 : 16]
         derivative_index = magnitude[derivative_half + 1 : 12]
         last = beyond.replicate(index_bits)
-        m.d.sync += address.eq(
-            Mux(
-                control.derivative,
-                Cat(derivative_index | last[:-1], control.sigmoid_derivative, Const(1, 1)),
-                Mux(control.sigmoid, sigmoid_index, tanh_index) | last,
-            )
+        found = Mux(
+            control.derivative,
+            Cat(derivative_index | last[:-1], control.sigmoid_derivative, Const(1, 1)),
+            Mux(control.sigmoid, sigmoid_index, tanh_index) | last,
         )
+        if self.adagrad:
+            found = Mux(control.root, _root_index(magnitude) + (1 << index_bits + 1), found)
+        m.d.sync += address.eq(found)
         m.d.comb += self.table_address.eq(address)
 
     def _quotient(self, m: Module, product: Value) -> Signal:
@@ -190,7 +199,8 @@ class Lane(wiring.Component):  # type: ignore[type-arg]
         shifted = Signal(signed(len(product)), reset_less=True)
         addend = Signal(signed(29), reset_less=True)
         quotient = Signal(signed(len(product) - 16), reset_less=True)
-        random = self.random & control.update.replicate(16)
+        rounds = control.update | control.square if self.adagrad else control.update
+        random = self.random & rounds.replicate(16)
         low = random | control.half << 15
         m.d.sync += [
             shifted.eq(Array(product >> 4 * index for index in range(4))[control.rate_shift]),
@@ -198,3 +208,14 @@ class Lane(wiring.Component):  # type: ignore[type-arg]
             quotient.eq((shifted + addend) >> 16),
         ]
         return quotient
+
+
+def _root_index(magnitude: Signal) -> Value:
+    """Of the nearest entries of `hdl.contract.tables.root_table`, 8 bits: 6 below a segment's last, and the segment."""
+    last = magnitude[12:].any()
+    third = magnitude[9:12].any()
+    second = magnitude[6:9].any()
+    index = Mux(second, magnitude[3:9], magnitude[:6])
+    index = Mux(third, magnitude[6:12], index)
+    index = Mux(last, magnitude[9:15] | magnitude[15].replicate(6), index)
+    return Cat(index, last | (second & ~third), last | third)

@@ -13,7 +13,7 @@ from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.instruction import DROPOUT_BITS
 from deep3.hdl.contract.program import Format, Function, Mode
 from deep3.hdl.contract.rounding import LFSR_BITS, group_seed, lfsr_leap_masks, seed_offset
-from deep3.hdl.contract.tables import activation_tables
+from deep3.hdl.contract.tables import lane_tables
 from deep3.hdl.contract.timing import LANE_CYCLES, LANE_PRODUCT_CYCLES
 
 from .lane import Lane, control_layout
@@ -119,13 +119,15 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
         if self.config.dropout:
             advance = advance | (presented[LANE_PRODUCT_CYCLES] & control.drops)
             self._drop(m, control, random)
+        if self.config.adagrad:
+            advance = advance | (presented[LANE_PRODUCT_CYCLES] & control.square)
         m.d.comb += [
             random.advance.eq(advance),
             random.seed_load.eq(self.seed_load),
             random.seed.eq(self.seed),
         ]
         enable = delay(m, self.enable, LANE_CYCLES, name="enable")
-        tables = activation_tables(self.config.activation_entries)
+        tables = lane_tables(self.config)
         ports = []
         for pair in range(0, self.width, 2):
             memory: Any = Memory(shape=16, depth=len(tables), init=tables)
@@ -133,7 +135,7 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
             ports += [memory.read_port(), memory.read_port()][: self.width - pair]
         clipped = []
         for index in range(self.width):
-            lane = Lane(self.config.activation_entries, self.config.dropout)
+            lane = Lane(self.config.activation_entries, self.config.dropout, self.config.adagrad)
             m.submodules[f"enable_{index}"] = enable_copy = RegisterCopy(1)
             m.submodules[f"lane_{index}"] = EnableInserter(enable_copy.q)(lane)
             port = ports[index]
@@ -166,7 +168,7 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
 
     def _control(self, m: Module) -> "data.View[data.StructLayout]":
         """The row of `hdl.contract.lane_operations`, decoded into registers of this group's own."""
-        layout = control_layout(self.config.dropout)
+        layout = control_layout(self.config.dropout, self.config.adagrad)
         width = layout.size
         decoded = data.View(layout, Signal(width, name="decoded"))
         control = data.View(layout, Signal(width, name="control"))
@@ -195,6 +197,16 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
         if self.config.dropout:
             dropping = self.dropout_threshold.any()
             m.d.comb += [decoded.drops.eq(forward & dropping), decoded.zero_stops.eq(backward & dropping)]
+        if self.config.adagrad:
+            square, root = (((self.mode == Mode.ADAGRAD) & (self.format == each)) for each in Format)
+            m.d.comb += [
+                decoded.square.eq(square),
+                decoded.root.eq(root),
+                decoded.window_shift.eq(Mux(forward, Mux(logits, 3, 1), Mux(square, 3, Mux(update | root, 2, 0)))),
+                decoded.update.eq(update | root),
+                decoded.use_table.eq((curve & ((forward & ~logits) | backward)) | root),
+                decoded.keep_base.eq(update | square | (forward & (logits | ~curve))),
+            ]
         m.submodules.control = registers = RegisterCopy(width)
         m.d.comb += [registers.d.eq(decoded), control.eq(registers.q)]
         return control

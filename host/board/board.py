@@ -131,7 +131,7 @@ class Board:
         rows = layout.padded_inputs(samples)
         if not len(rows) or epochs < 1:
             raise ValueError(f"batches and epochs must be 1 or more, not {len(rows)} and {epochs!r}")
-        rate = quantise_rate(learning_rate, layout.batch)
+        rate = quantise_rate(learning_rate, layout.batch, layout.optimiser)
         resident = len(rows) <= layout.buffers
         run = lowered.training.start(layout, len(rows) * epochs, rate, resident, seed)
         if resident:

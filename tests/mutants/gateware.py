@@ -73,6 +73,7 @@ GATEWARE_MUTATIONS = (
     _in("lanes", "engine/lanes", "presented[LANE_PRODUCT_CYCLES] & control.update", "presented[LANE_PRODUCT_CYCLES]"),
     _in("lanes", "engine/lanes", "(byte < self.dropout_threshold)", "(byte <= self.dropout_threshold)"),
     _in("lanes", "engine/lane", "before_factor.any() | ~control.zero_stops", "~control.zero_stops"),
+    _in("lanes", "engine/lane", "Mux(second, magnitude[3:9]", "Mux(second, magnitude[2:8]"),
     _in("columns", "engine/columns", 'delay(m, self.aux[lane], index, name=f"aux_{lane}")', "self.aux[lane]"),
     _in("loss", "engine/loss_lane", "(value > largest)", "(value >= largest)"),
     _in("loss", "engine/loss_lane", "self.counts & (label == self.best)", "label == self.best"),

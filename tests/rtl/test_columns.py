@@ -23,6 +23,7 @@ def test_columns_equal_their_twin(rows: int, columns: int) -> None:
 
 def test_columns_that_drop_equal_their_twin() -> None:
     config = EngineConfig(
-        rows=3, columns=6, accumulator_words=16, activation_entries=256, convolution=True, dropout=True
+        rows=3, columns=6, accumulator_words=16, activation_entries=256, convolution=True, dropout=True,
+        adagrad=True,
     )
     run_bench(Columns(config), "deep3.sim.bench.engine.columns", seed=36, config=config)

@@ -22,6 +22,7 @@ def test_random_networks_with_convolution_on_a_small_engine() -> None:
     config = EngineConfig(
         rows=3, columns=5, activation_bank_words=1024, weight_bank_words=1024, error_bank_words=1024,
         accumulator_words=32, max_classes=16, max_layers=12, convolution=True, dropout=True,
+        adagrad=True,
     )  # fmt: skip
     run_bench(Engine(config), "deep3.sim.bench.engine.engine", seed=9, config=config, cases=6)
 

@@ -26,7 +26,7 @@ def test_lanes_equal_their_twin(width: int, group: int, entries: int) -> None:
 
 
 def test_lanes_that_drop_equal_their_twin() -> None:
-    config = EngineConfig(activation_entries=256, convolution=True, dropout=True)
+    config = EngineConfig(activation_entries=256, convolution=True, dropout=True, adagrad=True)
     run_bench(
         PostLanes(config, 4, 1), "deep3.sim.bench.engine.lanes", seed=41, config=config, width=4, group=1,
         instructions=300,

@@ -13,7 +13,7 @@ def engine(rows: int, columns: int, accumulator_words: int, dropout: bool) -> En
     return EngineConfig(
         rows=rows, columns=columns, activation_bank_words=1024, weight_bank_words=1024, error_bank_words=1024,
         accumulator_words=accumulator_words, max_classes=16, max_layers=4, convolution=True,
-        dropout=dropout,
+        dropout=dropout, adagrad=dropout,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import torch
 
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.geometry import GROUP_COLUMNS
-from deep3.hdl.contract.program import Format, Function, Mode
+from deep3.hdl.contract.program import Format, Function
 from deep3.hdl.contract.rounding import seed_offset
 from deep3.hdl.engine.lanes import PostLanes
 from deep3.sim.bench.clocking import Clock
@@ -56,7 +56,7 @@ class Stimulus:
         rng = self.rng
         mantissa = rng.choice((0, 1, 0xFFFF, rng.randrange(1 << rng.randint(1, 16))))
         threshold = rng.choice((0, 1, 255, rng.getrandbits(8))) if self.config.dropout else 0
-        return Setting(rng.choice(list(Mode)), rng.choice(list(Format)), rng.choice(list(Function)), mantissa,
+        return Setting(rng.choice(self.config.modes), rng.choice(list(Format)), rng.choice(list(Function)), mantissa,
                        rng.randrange(4), threshold)  # fmt: skip
 
     def seed(self) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.program import Counter, Mode, Space, StartParameters
+from deep3.hdl.contract.program import Counter, Space, StartParameters
 from deep3.sim.golden.engine.engine import Engine
 from deep3.sim.nests import BUFFER_WORDS, random_nest
 
@@ -28,7 +28,7 @@ async def random_nests(dut: object) -> None:
     scoreboard = Scoreboard(driver, twin)
     await driver.reset()
     for index in range(int(os.environ["DEEP3_CASES"])):
-        program = [random_nest(rng, config, rng.choice(list(Mode))) for _ in range(rng.randint(1, 4))]
+        program = [random_nest(rng, config, rng.choice(config.modes)) for _ in range(rng.randint(1, 4))]
         dut._log.info("case %d: %s", index, program)  # type: ignore[attr-defined]
         image = [word for instruction in program for word in instruction.encode(config.encoding)]
         contents: dict[Space, NDArray[np.uint16]] = {Space.PROGRAM: np.array(image, np.uint16)}

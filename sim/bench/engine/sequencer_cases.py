@@ -8,7 +8,7 @@ from deep3.compiler.schedule import MIN_TILE_CYCLES
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.instruction import Encoding, Instruction, Mask, Ones
 from deep3.hdl.contract.nest import Walk
-from deep3.hdl.contract.program import ADDRESS_BITS, Format, Function, Loss, Memory, Mode, StartParameters
+from deep3.hdl.contract.program import ADDRESS_BITS, Format, Function, Loss, Memory, StartParameters
 from deep3.hdl.contract.timing import SETUP_CYCLES, fetch_cycles
 from deep3.sim.golden.engine.sequencer import Inputs
 
@@ -34,7 +34,7 @@ def random_instruction(rng: random.Random, config: EngineConfig) -> Instruction:
             "positions": Walk(base=rng.getrandbits(4)),
         }  # fmt: skip
     return Instruction(
-        mode=rng.choice(list(Mode)), format=rng.choice(list(Format)), function=rng.choice(list(Function)),
+        mode=rng.choice(config.modes), format=rng.choice(list(Format)), function=rng.choice(list(Function)),
         loss=rng.choice(list(Loss)),
         time_count=time_count,
         reduction_count=rng.choice((1, rng.randint(1, 4))),

@@ -186,6 +186,8 @@ def _post(
         instruction.mode, instruction.format, instruction.function, own.mantissa, own.shift,
         instruction.dropout_threshold,
     )  # fmt: skip
+    if instruction.mode not in plan.config.modes:
+        raise ProgramError(f"mode must not be {instruction.mode.name} on an engine without Adagrad")
     if instruction.dropout_threshold and not plan.config.dropout:
         threshold = instruction.dropout_threshold
         raise ProgramError(f"dropout_threshold must be 0 on an engine without dropout, not {threshold}")

@@ -48,6 +48,17 @@ class Setting:
         return self.mode is Mode.FORWARD and self.dropout_threshold > 0
 
 
+_ROOTS = torch.tensor(
+    [
+        min(65535, round(65536 / math.sqrt((1 << 3 * segment) * (index + 0.5) - 0.5))) if segment or index else 65535
+        for segment in range(4)
+        for index in range(64)
+    ],
+    dtype=torch.int64,
+)
+"""2^16 over the root of a sum of squares, in four segments of steps of 1, 8, 64 and 512."""
+
+
 @cache
 def tanh_table(entries: int) -> Tensor:
     """tanh in Q3.12 at ``entries`` equidistant points of [0, 8)."""
@@ -102,9 +113,13 @@ def post(
         return base, clipped
     if row.b is Factor.TABLE:
         return _look_up(_all_activations(setting.function, entries), operand), clipped
-    product = _multiplicand(row.a, seen, operand) * _multiplier(row.b, setting, operand, entries)
-    if row.addend is Addend.RANDOM:
-        step = ((product >> (4 * setting.rate_shift)) + random()) >> 16
+    factor = _low(seen) if row.b is Factor.WINDOW else _multiplier(row.b, setting, operand, entries)
+    product = _multiplicand(row.a, seen, operand) * factor
+    if row.b is Factor.WINDOW:
+        values, result_clipped = saturate(base + ((product + random()) >> 16), 16)
+    elif row.addend is Addend.RANDOM:
+        shift = 4 * setting.rate_shift if row.b is Factor.RATE else 0
+        step = ((product >> shift) + random()) >> 16
         values, result_clipped = saturate(base - step, 16)
     else:
         values, result_clipped = saturate(base + ((product + _ADDENDS[row.addend]) >> 16), 16)
@@ -134,6 +149,8 @@ def _multiplier(b: Factor, setting: Setting, operand: Tensor, entries: int) -> T
     if setting.dropout_threshold and setting.mode is Mode.BACKWARD:
         kept = replace(setting, dropout_threshold=0)
         return _multiplier(b, kept, operand, entries) * (operand != 0).to(torch.int64)
+    if b is Factor.ROOT:
+        return _ROOTS[_root_index(operand)]
     if b is Factor.ONE:
         return _SLOPE_ONE
     if b is Factor.STEP:
@@ -158,6 +175,18 @@ def _all_activations(function: Function, entries: int) -> Tensor:
     operand = torch.arange(-_SMALLEST, _SMALLEST)
     product = _multiplicand(row.a, operand, operand) * tanh_table(entries)[_tanh_index(operand, function, entries)]
     return (product + _ADDENDS[row.addend]) >> 16
+
+
+def _low(window: Tensor) -> Tensor:
+    """The low 17 bits, signed."""
+    return ((window + (1 << 16)) & ((1 << 17) - 1)) - (1 << 16)
+
+
+def _root_index(sums: Tensor) -> Tensor:
+    """The entry for a sum of squares, the last beyond the table."""
+    size = sums.abs().clamp(max=32767)
+    segment = sum((size >= limit).to(torch.int64) for limit in (64, 512, 4096))
+    return 64 * segment + (size >> (3 * segment))
 
 
 def _tanh_index(y: Tensor, function: Function, entries: int) -> Tensor:

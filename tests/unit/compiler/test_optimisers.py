@@ -1,8 +1,11 @@
 """Optimisers with a state on the golden engine against a direct computation of all their values."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from convolution_reference import saturate
+from dense_reference import root
 from engine_training import Run, engines, gradient_step, lowered_or_not, random_words
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +15,7 @@ from deep3.compiler.layout import DoesNotFit
 from deep3.compiler.lowering import lower, quantise_rate
 from deep3.compiler.network.layers import Convolution, Dense, Dropout, Flatten, MaxPool
 from deep3.compiler.network.network import Network
-from deep3.compiler.optimisers.optimiser import Momentum, OptimiserError
+from deep3.compiler.optimisers.optimiser import Adagrad, Momentum, OptimiserError
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Function, Space
 
@@ -50,6 +53,40 @@ def test_momentum_equals_the_direct_computation(
     check_momentum(Run(lowered, np.random.default_rng(seed), scale, seed), momentum, quantise_rate(rate, batch))
 
 
+def check_adagrad(run: Run, rate: tuple[int, int]) -> None:
+    """Three batches."""
+    run.train(3, rate)
+    batch = run.lowered.layout.batch
+    own = min(65535, round(2**20 / batch)), 0
+    squares = [np.zeros_like(each) for each in run.direct.weights]
+    for turn in range(3):
+        sums, random = run.sums(turn), random_words(run)
+        for index, old in enumerate(squares):
+            gradient = saturate(-gradient_step(sums[index], own, random["scratch"][index]), 16)
+            new = saturate(old + ((gradient * gradient + random["state"][index]) >> 16), 16)
+            roots = np.vectorize(root, otypes=[np.int64])(new)
+            step = saturate(-((-2 * gradient * roots + random["root"][index]) >> 16), 16)
+            moved = ((-2 * step * rate[0] >> 4 * rate[1]) + random["weights"][index]) >> 16
+            run.direct.weights[index] = saturate(run.direct.weights[index] - moved, 16)
+            squares[index] = new
+    for ours, theirs in zip(run.held(run.lowered.layout.state[0].base), squares, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    for ours, theirs in zip(run.held(0), run.direct.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@settings(max_examples=60)
+@given(
+    NETWORKS, engines(), st.integers(1, 40), st.sampled_from([500, 5000, 20000]), st.integers(1, (1 << 32) - 1),
+    st.floats(0.001, 0.2),
+)  # fmt: skip
+def test_adagrad_equals_the_direct_computation(
+    network: Network, config: EngineConfig, batch: int, scale: float, seed: int, rate: float
+) -> None:
+    lowered = lowered_or_not(network, config, batch, Adagrad())
+    check_adagrad(Run(lowered, np.random.default_rng(seed), scale, seed), quantise_rate(rate, batch, Adagrad()))
+
+
 WIDE = Network.uniform((300, 61, 5))
 MANY_MAPS = Network((8, 5, 5), (Convolution(83, (3, 3), function=Function.TANH), Flatten(), Dense(5)))
 ROWS_TOGETHER = Network((1, 20, 20), (Convolution(7, (5, 5)), MaxPool((2, 2), (2, 2)), Flatten(), Dense(5)))
@@ -64,6 +101,8 @@ def test_what_has_no_room_for_scratch_is_trained_in_parts(network: Network) -> N
     lowered = lower(network, config, 4, 2, Momentum(0.9))
     assert lowered.layout.scratch(0).rows < lowered.layout.weights[0].rows
     check_momentum(Run(lowered, np.random.default_rng(5), 3000, 5), 0.9, quantise_rate(0.3, 4))
+    lowered = lower(network, replace(config, adagrad=True), 4, 2, Adagrad())
+    check_adagrad(Run(lowered, np.random.default_rng(5), 3000, 5), quantise_rate(0.1, 4, Adagrad()))
 
 
 def test_words_that_a_kernel_lacks_stay_zero() -> None:
@@ -93,6 +132,8 @@ def test_what_does_not_fit_is_named() -> None:
     network = Network.uniform((10, 20, 5))
     with pytest.raises(DoesNotFit, match=r"^Momentum\(momentum=0\.9\) does not fit: convolution needed, the engine"):
         lower(network, flat, 4, 1, Momentum(0.9))
+    with pytest.raises(DoesNotFit, match=r"^Adagrad\(\) does not fit: the engine has none \(adagrad = false\)$"):
+        lower(network, EngineConfig(convolution=True), 4, 1, Adagrad())
     small = EngineConfig(weight_bank_words=1024, convolution=True)
     wide = Network.uniform((100, 50, 10))
     lower(wide, small, 4, 1)

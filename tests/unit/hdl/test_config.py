@@ -79,7 +79,7 @@ def test_bad_files_are_named(text: str, message: str) -> None:
 
 
 def test_an_unknown_key_names_the_known_ones() -> None:
-    message = r"^c: unknown key 'row' in \[engine\]; known keys: rows, .*convolution, dropout$"
+    message = r"^c: unknown key 'row' in \[engine\]; known keys: rows, .*convolution, dropout, adagrad$"
     with pytest.raises(ConfigError, match=message):
         EngineConfig.from_toml("[engine]\nrow = 4", source="c")
 

@@ -45,7 +45,7 @@ def test_the_document_has_the_same_table() -> None:
         )
         for row in LANE_OPERATIONS
     ]  # fmt: skip
-    told = re.findall(r"^\| (FORWARD|BACKWARD|UPDATE) " + 7 * r"\| ([^|]+) " + r"\|$", document, re.MULTILINE)
+    told = re.findall(r"^\| (FORWARD|BACKWARD|UPDATE|ADAGRAD) " + 7 * r"\| ([^|]+) " + r"\|$", document, re.MULTILINE)
     assert told == rows
 
 
@@ -56,10 +56,12 @@ def expected(mode: Mode, format: Format, function: Function) -> dict[str, int]:
     return {
         "window_shift": WINDOW_SHIFTS.index(row.window_shift),
         "forward": mode is Mode.FORWARD,
-        "update": row.base is Base.WEIGHT,
+        "update": row.b in (Factor.RATE, Factor.ROOT),
+        "square": row.b is Factor.WINDOW,
+        "root": row.b is Factor.ROOT,
         "sigmoid": row.a is Multiplicand.HALF_SIGN,
         "derivative": row.b is Factor.SLOPE_TABLE,
-        "use_table": row.b in (Factor.TABLE, Factor.SLOPE_TABLE),
+        "use_table": row.b in (Factor.TABLE, Factor.SLOPE_TABLE, Factor.ROOT),
         "relu_derivative": row.b is Factor.STEP,
         "factor": factors.get(row.b, 0),
         "rate_shift": RATE_SHIFT if mode is Mode.UPDATE else 0,
@@ -71,7 +73,7 @@ def expected(mode: Mode, format: Format, function: Function) -> dict[str, int]:
 
 def test_the_gateware_decodes_the_same_table() -> None:
     m = Module()
-    m.submodules.unit = unit = PostLanes(EngineConfig(convolution=True, dropout=True), 1, 0)
+    m.submodules.unit = unit = PostLanes(EngineConfig(convolution=True, dropout=True, adagrad=True), 1, 0)
     control = unit._control(m)
 
     async def decode(ctx) -> None:  # type: ignore[no-untyped-def]

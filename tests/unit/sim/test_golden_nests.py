@@ -17,7 +17,7 @@ from deep3.sim.nests import BUFFER_WORDS, random_nest
 
 CONFIG = EngineConfig(
     rows=3, columns=5, activation_bank_words=1024, weight_bank_words=1024, error_bank_words=1024,
-    accumulator_words=32, convolution=True, dropout=True,
+    accumulator_words=32, convolution=True, dropout=True, adagrad=True,
 )  # fmt: skip
 RATE = Rate(40000, 1)
 
@@ -91,6 +91,12 @@ def lane(nest: Nest, total: int, clips: dense.Clips, aux: int, random_word: int)
         stops = nest.instruction.dropout_threshold and aux == 0
         slope = 0 if stops else dense.slope(aux, function, entries)
         return clips.saturate((clips.saturate(total >> 10, 18) * slope + (1 << 15)) >> 16, 16)
+    if mode is Mode.ADAGRAD and format is Format.Q3_12:
+        window = clips.saturate(total >> 15, 18)
+        low = (window + 65536) % 131072 - 65536
+        return clips.saturate(aux + ((window * low + random_word) >> 16), 16)
+    if mode is Mode.ADAGRAD:
+        return clips.saturate(-((clips.saturate(total >> 14, 18) * dense.root(aux) + random_word) >> 16), 16)
     own = nest.instruction
     mantissa, shift = (own.rate_mantissa, own.rate_shift) if own.rate_mantissa else (RATE.mantissa, RATE.shift)
     step = ((clips.saturate(total >> 14, 18) * mantissa >> 4 * shift) + random_word) >> 16

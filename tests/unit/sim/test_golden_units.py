@@ -89,7 +89,7 @@ def unit_by_unit(instruction: Instruction, store: OperandStore, columns: Columns
     return saturations
 
 
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("mode", CONFIG.modes)
 @pytest.mark.parametrize("seed", range(6))
 def test_the_units_together_do_what_the_golden_engine_does(mode: Mode, seed: int) -> None:
     rng, noise = random.Random(f"{mode} {seed}"), np.random.default_rng(seed)
