@@ -94,4 +94,7 @@ def test_more_is_weighed_only_when_asked_for_and_labelled() -> None:
 def test_a_board_of_ones_own_has_the_shapes_of_its_part() -> None:
     own = (RoutedShape(13, 11, 130_000_000),)
     board = replace(load_board("ecpix5-85f"), folder=Path("/elsewhere/mine"), routed=own)
-    assert [(shape.rows, shape.columns) for shape in routed_shapes(board)] == [(12, 12), (12, 12), (13, 11), (16, 8)]
+    shapes = [(shape.rows, shape.columns, shape.convolution) for shape in routed_shapes(board)]
+    plain = [(12, 12, False), (12, 12, False), (13, 11, False), (16, 8, False)]
+    assert shapes == [*plain, (16, 8, True)]
+    assert [(shape.rows, shape.columns) for shape in routed_shapes(board, convolution=True)] == [(16, 8)]
