@@ -100,7 +100,7 @@ def test_rows_lie_side_by_side_only_where_two_batches_fit() -> None:
     [
         (
             (Convolution(2, (3, 3)), Dropout(0.5), Flatten(), Dense(2)),
-            "layer 1 does not fit: dropout needed, the engine has none",
+            "layers do not fit: dropout needed, the engine has none (dropout = false)",
         ),
         (
             (Convolution(2, (3, 3)), MaxPool((5, 5), (5, 5)), Flatten(), Dense(2)),
