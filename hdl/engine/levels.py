@@ -44,10 +44,12 @@ class Levels(wiring.Component):
             raise ValueError(f"levels must be 1 or more, not {levels!r}")
         self.levels = levels
         self.count_bits = count_bits
+        # Ports of one level have a bit that is never looked at: Verilog has no vectors without bits.
+        periods = data.ArrayLayout(unsigned(count_bits), max(levels - 1, 1))
         super().__init__({
-            "count": In(count_bits), "periods": In(data.ArrayLayout(unsigned(count_bits), levels - 1)),
+            "count": In(count_bits), "periods": In(periods),
             "begin": In(1), "step": In(1),
-            "first": Out(1), "last": Out(1), "level": Out(range(levels)), "inner_last": Out(1),
+            "first": Out(1), "last": Out(1), "level": Out(range(max(levels, 2))), "inner_last": Out(1),
         })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
