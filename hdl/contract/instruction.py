@@ -33,8 +33,8 @@ from .program import (
 )
 
 __all__ = [
-    "DEEP_ENCODING", "DROPOUT_BITS", "FLAT_ENCODING", "POSITION_BITS", "TIME_BITS", "WINDOW_BITS", "Encoding",
-    "Instruction", "Mask", "Ones", "instruction_fields",
+    "DEEP_ENCODING", "DROPOUT_BITS", "FLAT_ENCODING", "POSITION_BITS", "POSITION_LOOPS", "TIME_BITS", "WALKS",
+    "WINDOW_BITS", "Encoding", "Instruction", "Mask", "Ones", "instruction_fields",
 ]  # fmt: skip
 
 
@@ -92,7 +92,7 @@ TIME_BITS = 11
 """Of counts and periods of time: an accumulator memory holds 1024 sums of a column."""
 
 _MEMORIES = ("stream_memory", "load_memory", "aux_memory", "output_memory")
-_WALKS = {
+WALKS = {
     "stream": ("time", "reduction", "outer"),
     "load": ("column", "reduction", "outer"),
     "out": ("time", "outer"),
@@ -101,7 +101,7 @@ _WALKS = {
 }
 """Loops that each walk runs through, innermost first."""
 
-_POSITIONS = ("reduction", "outer")
+POSITION_LOOPS = ("reduction", "outer")
 """Loops of the walk over positions."""
 
 
@@ -166,11 +166,6 @@ class Instruction:
         """Cycles in which tiles are issued."""
         return self.outer_count * self.reduction_count * self.tile_cycles
 
-    @property
-    def first_level_steps(self) -> int:
-        """Reduction tiles after which the innermost level of the reduction ends."""
-        return self.reduction_periods[0] if self.reduction_periods else self.reduction_count
-
     def loop(self, name: str) -> tuple[int, tuple[int, ...]]:
         """Steps and periods of a loop of a walk; ``classes`` is the time of a loss."""
         return {
@@ -201,7 +196,7 @@ class Instruction:
                 raise ProgramError(f"{loop}_periods must have at most {getattr(encoding.depth, loop) - 1} entries")
             padded = periods + (0,) * (getattr(encoding.depth, loop) - 1 - len(periods))
             values.update({f"{loop}_period_{level}": period for level, period in enumerate(padded)})
-        for walk_name, loops in _WALKS.items():
+        for walk_name, loops in WALKS.items():
             walk: Walk = getattr(self, walk_name)
             values[f"{walk_name}_base"] = walk.base
             values[f"{walk_name}_lane_step"] = walk.lane_step
@@ -209,7 +204,7 @@ class Instruction:
             values.update(self._moves(walk_name, walk, loops, encoding.depth, encoding.address_bits))
         if encoding.depth != FLAT:
             values["positions_base"] = self.positions.base
-            values.update(self._moves("positions", self.positions, _POSITIONS, encoding.depth, POSITION_BITS))
+            values.update(self._moves("positions", self.positions, POSITION_LOOPS, encoding.depth, POSITION_BITS))
         packed = pack(instruction_fields(encoding), values)
         return [packed >> (16 * index) & 0xFFFF for index in range(encoding.words)]
 
@@ -229,7 +224,7 @@ class Instruction:
             scalars[f"{loop}_periods"] = tuple(periods[: periods.index(0)] if 0 in periods else periods)
         bare = cls(**scalars, stream=NOWHERE, load=NOWHERE)  # type: ignore[arg-type]
         walks: dict[str, Walk] = {}
-        for walk_name, loops in _WALKS.items():
+        for walk_name, loops in WALKS.items():
             walks[walk_name] = Walk(
                 base=values[f"{walk_name}_base"],
                 lane_step=values[f"{walk_name}_lane_step"],
@@ -237,7 +232,7 @@ class Instruction:
                 **bare._strides(walk_name, loops, values, encoding.address_bits),
             )
         if encoding.depth != FLAT:
-            levels_of = bare._strides("positions", _POSITIONS, values, POSITION_BITS)
+            levels_of = bare._strides("positions", POSITION_LOOPS, values, POSITION_BITS)
             walks["positions"] = Walk(base=values["positions_base"], **levels_of)
         return replace(bare, **walks)  # type: ignore[arg-type]
 
@@ -248,7 +243,7 @@ class Instruction:
         values, inside = {}, 0
         for loop in loops:
             count, periods = self.loop(loop)
-            levels = 1 if loop == "classes" else getattr(depth, loop)
+            levels = getattr(depth, loop)
             given = walk.loops.get(loop, walk.inner)
             if len(given) > len(periods) + 1:
                 raise ProgramError(
@@ -273,8 +268,9 @@ class Instruction:
         return found
 
     def _check_flat(self) -> None:
-        for field in fields(self)[-14:]:
-            if getattr(self, field.name) != field.default:
+        flat = {name for name, _ in instruction_fields(FLAT_ENCODING)} | WALKS.keys()
+        for field in fields(self):
+            if field.name not in flat and getattr(self, field.name) != field.default:
                 raise ProgramError(
                     f"{field.name} must be {field.default!r} on an engine without convolution,"
                     f" not {getattr(self, field.name)!r}"
@@ -289,19 +285,16 @@ def instruction_fields(encoding: Encoding = FLAT_ENCODING) -> tuple[tuple[str, i
     found += [("time_count", TIME_BITS), ("reduction_count", count_bits), ("outer_count", count_bits)]
     found += [("tile_cycles", TIME_BITS), ("tile_width", 5), ("last_reduction_width", 5), ("last_outer_width", 5)]
     found += [("label_base", LABEL_ADDRESS_BITS)]
-    for walk_name, loops in _WALKS.items():
+    for walk_name, loops in WALKS.items():
         found += [(f"{walk_name}_base", encoding.address_bits), (f"{walk_name}_lane_step", encoding.lane_step_bits)]
         found += [(f"{walk_name}_buffered", 1)]
-        for loop in loops:
-            levels = 1 if loop == "classes" else getattr(depth, loop)
-            found += [(f"{walk_name}_{loop}_{level}", encoding.address_bits) for level in range(levels)]
+        found += [(f"{walk_name}_{loop}_{level}", encoding.address_bits) for loop, level in depth.levels(loops)]
     if depth == FLAT:
         return tuple(found)
     for loop, width in (("column", 5), ("time", TIME_BITS), ("reduction", count_bits), ("outer", count_bits)):
         found += [(f"{loop}_period_{level}", width) for level in range(getattr(depth, loop) - 1)]
     found += [("edge_width", 5), ("ones", 2), ("window", WINDOW_BITS), ("position_bits", 3)]
     found += [("mask", 2), ("mask_bits", 3), ("positions_base", POSITION_BITS)]
-    for loop in _POSITIONS:
-        found += [(f"positions_{loop}_{level}", POSITION_BITS) for level in range(getattr(depth, loop))]
+    found += [(f"positions_{loop}_{level}", POSITION_BITS) for loop, level in depth.levels(POSITION_LOOPS)]
     found += [("rate_mantissa", 16), ("rate_shift", 2), ("dropout_threshold", DROPOUT_BITS)]
     return tuple(found)

@@ -16,12 +16,18 @@ __all__ = ["DEEP", "FLAT", "NOWHERE", "Depth", "Walk", "back", "digits", "jumps"
 
 @dataclass(frozen=True)
 class Depth:
-    """Levels of each loop that an engine walks: columns of a tile, time, reduction tiles, outer tiles."""
+    """Levels of each loop that an engine walks: columns of a tile, time, reduction tiles, outer tiles, and the classes
+    of a loss."""
 
     column: int
     time: int
     reduction: int
     outer: int
+    classes: int = 1
+
+    def levels(self, loops: Sequence[str]) -> list[tuple[str, int]]:
+        """(loop, level) of every level of these loops, the first innermost: the order of a walker's jumps."""
+        return [(loop, level) for loop in loops for level in range(getattr(self, loop))]
 
 
 FLAT = Depth(column=1, time=1, reduction=1, outer=1)

@@ -8,7 +8,7 @@ from deep3.hdl.cells.bus import HostBus
 from deep3.hdl.cells.pipeline import delay, history
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.geometry import group_widths
-from deep3.hdl.contract.instruction import POSITION_BITS, TIME_BITS, Mask, Ones
+from deep3.hdl.contract.instruction import POSITION_BITS, POSITION_LOOPS, TIME_BITS, WALKS, Mask, Ones
 from deep3.hdl.contract.nest import Depth
 from deep3.hdl.contract.program import Counter, Loss, Memory, Mode
 from deep3.hdl.contract.timing import (
@@ -78,16 +78,9 @@ class Engine(wiring.Component):
 
     def _walkers(self, m: Module, sequencer: Sequencer, issued: list[data.View]) -> dict[str, Walker]:
         live, depth = sequencer.instruction, self.config.encoding.depth
-        loops = {
-            "stream": {"time": depth.time, "reduction": depth.reduction, "outer": depth.outer},
-            "load": {"column": depth.column, "reduction": depth.reduction, "outer": depth.outer},
-            "out": {"time": depth.time, "outer": depth.outer},
-            "aux": {"time": depth.time, "outer": depth.outer},
-            "loss_out": {"classes": 1, "outer": depth.outer},
-        }
         walkers: dict[str, Walker] = {}
-        for name, levels in loops.items():
-            jumps = [live[f"{name}_{loop}_{level}"] for loop, count in levels.items() for level in range(count)]
+        for name, loops in WALKS.items():
+            jumps = [live[f"{name}_{loop}_{level}"] for loop, level in depth.levels(loops)]
             # Classes come without a gap, from few levels.
             ahead = self.config.convolution and name != "loss_out"
             walker = Walker(len(jumps), self.config.encoding.address_bits, ahead=ahead)
@@ -102,7 +95,8 @@ class Engine(wiring.Component):
         for name, issue in (("stream", sequencer.stream), ("load", sequencer.load)):
             m.d.comb += [walkers[name].step.eq(issue.valid), walkers[name].level.eq(issue.level)]
         cycles = {"aux": aux_cycles(self.config), "out": drain_cycles(self.config) - walk_cycles(self.config)}
-        for name, issue in ((name, issued[cycle]) for name, cycle in cycles.items()):
+        for name, cycle in cycles.items():
+            issue = issued[cycle]
             m.d.comb += [
                 walkers[name].step.eq(issue.valid & issue.last),
                 walkers[name].level.eq(_level_of_result(issue, depth)),
@@ -170,20 +164,14 @@ class Engine(wiring.Component):
         """Operands by the positions in their low bits, and ones in the place of streamed words."""
         live, depth = sequencer.instruction, self.config.encoding.depth
         loads = live.mask == Mask.LOAD
-        m.submodules.positions_walker = positions = Walker(
-            1 + depth.reduction + depth.outer, POSITION_BITS, ahead=True
-        )
-        names = [("reduction", level) for level in range(depth.reduction)]
-        names += [("outer", level) for level in range(depth.outer)]
+        jumps = [live[f"positions_{loop}_{level}"] for loop, level in depth.levels(POSITION_LOOPS)]
+        m.submodules.positions_walker = positions = Walker(1 + len(jumps), POSITION_BITS, ahead=True)
         stream_level = _above(sequencer.stream.level, depth.time)
         load_level = _above(sequencer.load.level, depth.column)
         m.d.comb += [
             positions.base.eq(live.positions_base),
             positions.jumps[0].eq(0),
-            *(
-                positions.jumps[1 + index].eq(live[f"positions_{loop}_{level}"])
-                for index, (loop, level) in enumerate(names)
-            ),
+            *(positions.jumps[1 + index].eq(jump) for index, jump in enumerate(jumps)),
             positions.begin.eq(sequencer.begin),
             positions.step.eq(Mux(loads, sequencer.load.valid, sequencer.stream.valid)),
             positions.level.eq(Mux(loads, load_level, stream_level)),

@@ -3,17 +3,17 @@
 import pytest
 
 from deep3.hdl.contract.config import EngineConfig
+from deep3.hdl.contract.instruction import WALKS
 from deep3.hdl.engine.walker import Walker
-from deep3.sim.bench.engine.walker import LOOPS
 from deep3.sim.bench.runner import run_bench
 
 
-@pytest.mark.parametrize("operand", list(LOOPS))
+@pytest.mark.parametrize("operand", ["stream", "load", "out"])
 @pytest.mark.parametrize("convolution", [False, True])
 def test_walker_follows_strides(convolution: bool, operand: str) -> None:
     config = EngineConfig(convolution=convolution)
-    levels = sum(getattr(config.encoding.depth, loop) for loop in LOOPS[operand])
-    walker = Walker(levels, config.encoding.address_bits, ahead=convolution)
+    levels = config.encoding.depth.levels(WALKS[operand])
+    walker = Walker(len(levels), config.encoding.address_bits, ahead=convolution)
     run_bench(walker, "deep3.sim.bench.engine.walker", seed=6, config=config, operand=operand, nests=200)
 
 

@@ -9,7 +9,7 @@ import cocotb
 
 from deep3.hdl.cells.layouts import instruction_layout
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.instruction import Encoding, Instruction
+from deep3.hdl.contract.instruction import WALKS, Encoding, Instruction
 from deep3.hdl.contract.nest import Walk
 from deep3.hdl.contract.program import Memory, Mode
 from deep3.hdl.contract.timing import walk_cycles
@@ -17,8 +17,6 @@ from deep3.sim.bench.timeline import Timeline
 from deep3.sim.bench.words import pack
 from deep3.sim.golden.engine.levels import advancing_level
 from deep3.sim.golden.engine.walker import ONE_STEP, walk_addresses
-
-LOOPS = {"stream": ("time", "reduction", "outer"), "load": ("column", "reduction", "outer"), "out": ("time", "outer")}
 
 BARE = Instruction(
     mode=Mode.FORWARD, time_count=1, reduction_count=1, outer_count=1, tile_cycles=64, tile_width=1,
@@ -37,7 +35,7 @@ class Nest:
         loops: dict[str, tuple[int, tuple[int, ...]]] = {}
         strides: dict[str, tuple[int, ...]] = {}
         half = 1 << (encoding.address_bits - 1)
-        for loop in LOOPS[operand]:
+        for loop in WALKS[operand]:
             levels = rng.randint(1, getattr(depth, loop))
             periods = tuple(sorted(rng.sample(range(1, 8), levels - 1)))
             loops[loop] = rng.choice((1, rng.randint(1, 6), rng.randint(1, 5 * levels))), periods
@@ -53,14 +51,14 @@ class Nest:
         packed = sum(word << (16 * index) for index, word in enumerate(instruction.encode(encoding)))
         layout = instruction_layout(encoding)
         fields: Any = layout.from_bits(packed & ((1 << layout.size) - 1))
-        names = [f"{operand}_{loop}_{level}" for loop in LOOPS[operand] for level in range(getattr(depth, loop))]
+        names = [f"{operand}_{loop}_{level}" for loop, level in depth.levels(WALKS[operand])]
         self.jumps = pack([int(fields[name]) for name in names], encoding.address_bits)
         self.base = int(fields[f"{operand}_base"])
         self.buffered = int(fields[f"{operand}_buffered"])
 
     def addresses(self) -> list[int]:
         # Out walks pass once over an outer tile, whatever the reduction is.
-        inner, *reduction, outer = (self.loops[loop] for loop in LOOPS[self.operand])
+        inner, *reduction, outer = (self.loops[loop] for loop in WALKS[self.operand])
         between = reduction[0] if reduction else ONE_STEP
         bits = self.encoding.address_bits
         return [int(address) for address in walk_addresses(self.walk, inner, between, outer, self.offset, bits).flat]
@@ -70,7 +68,7 @@ class Nest:
         found = []
         for step in range(len(self.addresses())):
             below, rest = 0, step
-            for loop in LOOPS[self.operand]:
+            for loop in WALKS[self.operand]:
                 count, periods = self.loops[loop]
                 rest, here = divmod(rest, count)
                 if here < count - 1 or loop == "outer":
