@@ -311,6 +311,11 @@ class Layout:
             image[base : base + len(words)] = words
         return image
 
+    def initial_weights(self, parameters: Sequence[tuple[Words, Words]]) -> Words:
+        """`pack_weights`, and behind it what an optimiser keeps, which begins at 0."""
+        packed = self.pack_weights(parameters)
+        return np.pad(packed, (0, self.state_end - len(packed)))
+
     def unpack_weights(self, image: Words) -> list[tuple[Words, Words]]:
         """The inverse of `pack_weights` without the constants: copies of (weights, bias) of every layer with weights.
 

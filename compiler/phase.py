@@ -10,7 +10,10 @@ from deep3.hdl.contract.program import Mode
 
 from .cycles import issue_to_issue_cycles
 
-__all__ = ["Orientation", "Phase", "cheapest", "column_pieces", "tiles"]
+__all__ = ["MIN_TILE_CYCLES", "Orientation", "Phase", "cheapest", "column_pieces", "tile_cycles", "tiles"]
+
+MIN_TILE_CYCLES = 4
+"""The accumulator memory reads a sum back no sooner."""
 
 
 class Orientation(Enum):
@@ -78,6 +81,11 @@ def column_pieces(count: int, columns: int) -> Iterator[list[tuple[int, int, int
         for width in sorted(widths, reverse=True):
             whole, rest = divmod(count, width)
             yield [(0, whole, width)] + ([(count - rest, 1, rest)] if rest else [])
+
+
+def tile_cycles(time_count: int, tile_width: int) -> int:
+    """Least issue period of a tile: its columns are loaded while the one before is streamed."""
+    return max(time_count, tile_width, MIN_TILE_CYCLES)
 
 
 def tiles(elements: int, width: int) -> int:

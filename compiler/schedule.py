@@ -11,7 +11,7 @@ from deep3.hdl.contract.program import Format, Function, Loss, Memory, Mode
 from deep3.hdl.contract.timing import block_cycles
 
 from .cycles import instruction_cycles
-from .phase import Orientation, Phase
+from .phase import Orientation, Phase, tile_cycles
 from .phase import tiles as _tiles
 from .tensors import Matrix
 
@@ -19,8 +19,6 @@ __all__ = ["Product", "View", "schedule"]
 
 MAX_COUNT = 2047
 """Largest loop count of an instruction."""
-MIN_TILE_CYCLES = 4
-"""The accumulator memory reads a sum back no sooner."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +170,7 @@ def _tile_cycles(
 ) -> int:
     """Issue period of a tile: the loss unit needs its time for every block, that is every outer tile."""
     loss = 0 if product.loss is Loss.NONE else _tiles(block_cycles(time, config.columns), reduction_count)
-    return max(time, tile_width, MIN_TILE_CYCLES, loss)
+    return max(tile_cycles(time, tile_width), loss)
 
 
 def _turned(view: View | None, straight: bool) -> View | None:

@@ -17,7 +17,7 @@ from .devices import Device
 from .local_network import operand_words
 from .resources import Link, block_rams, block_rams_available, blocks_taken, logic, multipliers, multipliers_available
 
-__all__ = ["Shortage", "engine_for", "engine_holding", "geometries", "layouts", "shortages"]
+__all__ = ["Shortage", "able", "engine_for", "engine_holding", "geometries", "layouts", "shortages"]
 
 FEWEST_CLASSES = 16
 """Of an engine chosen here: its next layout may have more outputs, and smaller tables save next to nothing."""
@@ -122,13 +122,18 @@ def layouts(network: Network, like: EngineConfig, batch: int, buffers: int) -> I
             return
 
 
-def _roomy(network: Network, like: EngineConfig, optimiser: Optimiser = SGD) -> EngineConfig:
-    """An engine like another with the largest operand memories, and with convolution where it is needed."""
+def able(network: Network, like: EngineConfig, optimiser: Optimiser = SGD) -> EngineConfig:
+    """An engine like another, with the options that a network and its optimiser need."""
     dropout = like.dropout or any(isinstance(layer, Dropout) for layer in network.layers)
     convolution = like.convolution or dropout or optimiser.state or not network.is_dense
-    able = replace(like, convolution=convolution, dropout=dropout)
-    most = able.limit("weight_bank_words").high
-    return replace(able, activation_bank_words=most, weight_bank_words=most, error_bank_words=most)
+    return replace(like, convolution=convolution, dropout=dropout)
+
+
+def _roomy(network: Network, like: EngineConfig, optimiser: Optimiser = SGD) -> EngineConfig:
+    """An engine like another that can do what is needed, with the largest operand memories."""
+    like = able(network, like, optimiser)
+    most = like.limit("weight_bank_words").high
+    return replace(like, activation_bank_words=most, weight_bank_words=most, error_bank_words=most)
 
 
 def _fitted(layout: Layout) -> EngineConfig:

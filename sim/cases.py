@@ -51,9 +51,7 @@ class Case:
     @property
     def weights_image(self) -> NDArray[np.int16]:
         """W from address 0: weights, constants, and the state of an optimiser, which begins at 0."""
-        layout = self.lowered.layout
-        packed = layout.pack_weights(self.parameters)
-        return np.pad(packed, (0, sum(matrix.words for matrix in layout.state)))
+        return self.lowered.layout.initial_weights(self.parameters)
 
 
 def random_config(rng: random.Random, most: int = 13, convolution: bool = False) -> EngineConfig:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from deep3.compiler.schedule import MIN_TILE_CYCLES
+from deep3.compiler.phase import tile_cycles
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.instruction import DROPOUT_BITS, Instruction, Mask, Ones
 from deep3.hdl.contract.nest import Walk
@@ -34,7 +34,7 @@ def random_nest(rng: random.Random, config: EngineConfig, mode: Mode) -> Instruc
     mask = rng.choice((Mask.NONE, *Mask))
     shape: dict[str, Any] = {
         "time_count": time, "reduction_count": rng.choice((1, rng.randint(1, 12))), "outer_count": rng.randint(1, 6),
-        "tile_width": width, "tile_cycles": max(time, width, MIN_TILE_CYCLES) + rng.choice((0, 0, 3)),
+        "tile_width": width, "tile_cycles": tile_cycles(time, width) + rng.choice((0, 0, 3)),
         "last_reduction_width": rng.randint(1, config.rows), "last_outer_width": rng.randint(1, width),
         "column_periods": _periods(rng, depth.column, width), "time_periods": _periods(rng, depth.time, time),
         "reduction_periods": _periods(rng, depth.reduction, 12), "outer_periods": _periods(rng, depth.outer, 6),

@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, NamedTuple
 
+from deep3.compiler.phase import tile_cycles
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.instruction import Instruction
 from deep3.hdl.contract.nest import DEEP, NOWHERE, Walk
 from deep3.hdl.contract.program import Memory
 
-__all__ = ["MIN_TILE_CYCLES", "STILL", "Level", "Loop", "Place", "Split", "Strides", "instruction", "splits"]
-
-MIN_TILE_CYCLES = 4
-"""The accumulator memory reads a sum back no sooner."""
-
+__all__ = ["STILL", "Level", "Loop", "Place", "Split", "Strides", "instruction", "splits"]
 
 class Strides(NamedTuple):
     """What a step of a level moves each walk by, in words; positions in places of a window."""
@@ -98,11 +95,6 @@ class Split(NamedTuple):
     def tiles_cycles(self, tile_width: int) -> int:
         """Issue cycles for each reduction tile."""
         return self.outer.count * tile_cycles(self.time.count, tile_width)
-
-
-def tile_cycles(time_count: int, tile_width: int) -> int:
-    """Issue period of a tile: its columns are loaded while the one before is streamed."""
-    return max(time_count, tile_width, MIN_TILE_CYCLES)
 
 
 def splits(

@@ -152,6 +152,11 @@ class Network:
         return math.prod(self.input_shape)
 
     @property
+    def channels(self) -> int:
+        """Of a sample; 1 where it is a vector."""
+        return self.input_shape[0] if len(self.input_shape) == 3 else 1
+
+    @property
     def classes(self) -> int:
         """Outputs."""
         return self.shapes[-1][0]

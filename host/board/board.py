@@ -83,10 +83,7 @@ class Board:
         beside them becomes 0."""
         layout = self._loaded().layout
         parts = [(np.ascontiguousarray(matrix[:, :-1]), np.ascontiguousarray(matrix[:, -1])) for matrix in weights]
-        image = layout.pack_weights(parts)
-        if layout.state:
-            image = np.concatenate([image, np.zeros(layout.state[-1].end - len(image), np.int16)])
-        self.port.write(Space.WEIGHT, 0, image)
+        self.port.write(Space.WEIGHT, 0, layout.initial_weights(parts))
         self.port.flush()
 
     def read_weights(self) -> list[Int16]:

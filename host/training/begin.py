@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.host.data import Dataset, load
 from deep3.host.global_network.global_network import GlobalNetwork
@@ -114,18 +113,13 @@ def begin(
         network = GlobalNetwork(imported.network, settings.ratio, imported.weights)
     first = network.copy() if network and settings.model is not None else None
     check_rate(specs, settings.rate, settings.ratio, settings.batch)
-    channels = _channels(network.topology) if first and network else 0
+    channels = network.topology.channels if first and network else 0
     prepared = prepare(dataset, settings, projection, channels)
     if network is None:
         topology = settings.topology(prepared.projection.outputs, dataset.classes)
         network = GlobalNetwork.initialise(topology, settings.ratio, settings.seed)
     engine = engine_of(specs, given, network.local_topology(), settings.batch, settings.optimiser)
     return Run(settings, dataset, prepared, specs, network, engine, first)
-
-
-def _channels(network: Network) -> int:
-    """Parts of a sample that are scaled by themselves."""
-    return network.input_shape[0] if len(network.input_shape) == 3 else 1
 
 
 def _check_start(path: str, start: Checkpoint, dataset: Dataset) -> None:

@@ -45,8 +45,7 @@ def quantise_model(
     if table.labels is not None:
         check_classes(model, imported.network.classes, table.name, len(table.labels.names))
         found = table.labels.indices[rows]
-    shape = imported.network.input_shape
-    projection = fit_scaling(table.x, shape[0] if len(shape) > 1 else 1)
+    projection = fit_scaling(table.x, imported.network.channels)
     x = projection.transform(table.x[rows]).astype(np.float64)
     tensors = quantised_tensors(imported.network, imported.weights, x, found)
     return Quantised(model, Path(data).name, not is_plain(projection), tensors)

@@ -5,10 +5,9 @@ from dataclasses import replace
 
 from deep3.compiler.layout import DoesNotFit, most_buffers
 from deep3.compiler.lowering import lower
-from deep3.compiler.network.layers import Dropout
 from deep3.compiler.network.network import Network
 from deep3.compiler.optimisers.optimiser import SGD, Optimiser
-from deep3.cost_model.engine_choice import engine_holding
+from deep3.cost_model.engine_choice import able, engine_holding
 from deep3.hdl.contract.config import LIMITS, EngineConfig
 
 from .base import BackendError
@@ -18,23 +17,21 @@ __all__ = ["choose_engine", "engines", "what_fits"]
 MOST_CLASSES = LIMITS["max_classes"].high
 MOST_LABELS = LIMITS["label_words"].high
 MOST_LAYERS = LIMITS["max_layers"].high
+DEFAULT = EngineConfig()
 
 
-def engines(
-    batch: int, classes: int, layers: int, convolution: bool = False, dropout: bool = False
-) -> list[EngineConfig]:
+def engines(batch: int, classes: int, layers: int, like: EngineConfig = DEFAULT) -> list[EngineConfig]:
     """Those to choose from, the smallest first: few, so that their virtual boards are usually built already.
 
-    The default engine, then with all three operand memories doubled together until each has all the words that an
-    address names; each also with the program memory of 16 layers. Labels, classes and layers are doubled, each by
-    itself, as far as the network needs.
+    The engine given, as a rule the default one, then with all three operand memories doubled together until each has
+    all the words that an address names; each also with the program memory of 16 layers. Labels, classes and layers are
+    doubled, each by itself, as far as the network needs.
     """
-    config = EngineConfig(convolution=convolution, dropout=dropout)
     config = replace(
-        config,
-        label_words=_doubled(config.label_words, batch, MOST_LABELS),
-        max_classes=_doubled(config.max_classes, classes, MOST_CLASSES),
-        max_layers=_doubled(config.max_layers, layers, MOST_LAYERS),
+        like,
+        label_words=_doubled(like.label_words, batch, MOST_LABELS),
+        max_classes=_doubled(like.max_classes, classes, MOST_CLASSES),
+        max_layers=_doubled(like.max_layers, layers, MOST_LAYERS),
     )
     most = config.limit("weight_bank_words").high
     found = [config, replace(config, max_layers=MOST_LAYERS)]
@@ -59,10 +56,11 @@ def choose_engine(networks: Sequence[Network], batch: int, optimiser: Optimiser 
     """
     classes = max(network.classes for network in networks)
     reason: DoesNotFit | None = None
-    dropout = any(isinstance(layer, Dropout) for network in networks for layer in network.layers)
-    convolution = dropout or optimiser.state or not all(network.is_dense for network in networks)
+    like = DEFAULT
+    for network in networks:
+        like = able(network, like, optimiser)
     layers = max(len(network.trained) for network in networks)
-    for config in engines(batch, classes, layers, convolution, dropout):
+    for config in engines(batch, classes, layers, like):
         try:
             for network in networks:
                 buffers = most_buffers(network, config, batch, optimiser)

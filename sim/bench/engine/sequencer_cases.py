@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from deep3.compiler.schedule import MIN_TILE_CYCLES
+from deep3.compiler.phase import tile_cycles
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.instruction import Encoding, Instruction, Mask, Ones
 from deep3.hdl.contract.nest import Walk
@@ -39,7 +39,7 @@ def random_instruction(rng: random.Random, config: EngineConfig) -> Instruction:
         time_count=time_count,
         reduction_count=rng.choice((1, rng.randint(1, 4))),
         outer_count=rng.choice((1, rng.randint(1, 4))),
-        tile_cycles=max(time_count, tile_width, MIN_TILE_CYCLES) + rng.choice((0, 0, rng.randint(0, 5))),
+        tile_cycles=tile_cycles(time_count, tile_width) + rng.choice((0, 0, rng.randint(0, 5))),
         tile_width=tile_width,
         last_reduction_width=rng.randint(1, config.rows), last_outer_width=rng.randint(1, tile_width),
         label_base=rng.getrandbits(14),

@@ -15,7 +15,7 @@ from torch import Tensor
 from deep3.hdl.contract.lane_operations import Addend, Base, Factor, Multiplicand, lane_operation
 from deep3.hdl.contract.program import Format, Function, Mode
 
-from .fixed import saturate, window
+from .fixed import saturate, window, wrap
 
 __all__ = ["Setting", "derivative_table", "dropped", "post", "tanh_table"]
 
@@ -113,7 +113,7 @@ def post(
         return base, clipped
     if row.b is Factor.TABLE:
         return _look_up(_all_activations(setting.function, entries), operand), clipped
-    factor = _low(seen) if row.b is Factor.WINDOW else _multiplier(row.b, setting, operand, entries)
+    factor = wrap(seen, 17) if row.b is Factor.WINDOW else _multiplier(row.b, setting, operand, entries)
     product = _multiplicand(row.a, seen, operand) * factor
     if row.b is Factor.WINDOW:
         values, result_clipped = saturate(base + ((product + random()) >> 16), 16)
@@ -175,11 +175,6 @@ def _all_activations(function: Function, entries: int) -> Tensor:
     operand = torch.arange(-_SMALLEST, _SMALLEST)
     product = _multiplicand(row.a, operand, operand) * tanh_table(entries)[_tanh_index(operand, function, entries)]
     return (product + _ADDENDS[row.addend]) >> 16
-
-
-def _low(window: Tensor) -> Tensor:
-    """The low 17 bits, signed."""
-    return ((window + (1 << 16)) & ((1 << 17) - 1)) - (1 << 16)
 
 
 def _root_index(sums: Tensor) -> Tensor:
