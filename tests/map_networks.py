@@ -6,42 +6,12 @@ from deep3.compiler.network.layers import Convolution, Dense, Flatten, Layer, Ma
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Function, Loss
+from deep3.host.measure.networks import CONVOLUTIONAL
 
 __all__ = ["CIFAR", "CIFAR_QUICK", "LENET", "SVHN", "configs", "networks"]
 
 FUNCTIONS = st.sampled_from(list(Function))
-RELU, TANH = Function.RELU, Function.TANH
-
-LENET = Network(
-    (1, 28, 28),
-    (
-        Convolution(6, (5, 5), padding=(2, 2), function=TANH), MaxPool((2, 2), (2, 2)),
-        Convolution(16, (5, 5), function=TANH), MaxPool((2, 2), (2, 2)), Flatten(),
-        Dense(120, TANH), Dense(84, TANH), Dense(10),
-    ),
-)  # fmt: skip
-SVHN = Network(
-    (3, 32, 32),
-    (
-        Convolution(64, (5, 5), function=RELU), MaxPool((2, 2), (2, 2)),
-        Convolution(64, (5, 5), function=RELU), MaxPool((2, 2), (2, 2)), Flatten(),
-        Dense(128, RELU), Dense(10),
-    ),
-)  # fmt: skip
-CIFAR_QUICK = Network(
-    (3, 32, 32),
-    (
-        Convolution(32, (5, 5), padding=(2, 2), function=RELU), MaxPool((3, 3), (2, 2), ceil=True),
-        Convolution(32, (5, 5), padding=(2, 2), function=RELU), MeanPool((3, 3), (2, 2), ceil=True),
-        Convolution(64, (5, 5), padding=(2, 2), function=RELU), MeanPool((3, 3), (2, 2), ceil=True), Flatten(),
-        Dense(64), Dense(10),
-    ),
-)  # fmt: skip
-CIFAR = Network(
-    (3, 32, 32),
-    tuple(MaxPool((2, 2), (2, 2)) if isinstance(layer, MaxPool | MeanPool) else layer for layer in CIFAR_QUICK.layers),
-)
-"""CIFAR-10 quick with pools that tile the maps."""
+LENET, CIFAR_QUICK, CIFAR, SVHN = CONVOLUTIONAL.values()
 
 
 @st.composite

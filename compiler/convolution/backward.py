@@ -4,9 +4,6 @@ Pixels alike in their windows, down and across, are walked by one instruction (`
 errors are spread as they are read: where two windows belong to one pooled error, its position says which of them it is.
 """
 
-from itertools import product
-from typing import Any
-
 from deep3.compiler.layout import Layout
 from deep3.compiler.network.layers import Convolution
 from deep3.compiler.phase import Phase, cheapest, column_pieces, tiles
@@ -14,9 +11,9 @@ from deep3.compiler.tensors import Maps
 from deep3.hdl.contract.instruction import Instruction, Mask
 from deep3.hdl.contract.program import Mode
 
-from .gradient import Direction, levels, without_windows, written
-from .loops import Level, Loop, Place, Strides, instruction, splits
-from .windows import Run, gradient_runs
+from .gradient import Direction, candidates, levels, written
+from .loops import Level, Loop, Place, Strides, instruction, masked, splits
+from .windows import Run, gradient_pairs
 
 __all__ = ["backward"]
 
@@ -26,30 +23,20 @@ def backward(layout: Layout, number: int) -> Phase:
     step, config = layout.steps[number], layout.config
     operation = step.operation
     assert isinstance(operation, Convolution)
-    runs = list(product(gradient_runs(step, 0), gradient_runs(step, 1)))
+    runs = gradient_pairs(step)
     taps = sum(down.pixel_taps * across.pixel_taps for down, across in runs)
     channels = step.before[0]
     ideal = layout.batch * taps * tiles(operation.maps, config.rows) * tiles(channels, config.columns)
-    candidates = [
-        [
-            made
-            for first, count, tile_width in pieces
-            for down, across in runs
-            for made in _instructions(layout, number, down, across, first, count, tile_width)
-        ]
-        for pieces in column_pieces(channels, config.columns)
-    ]
     # Those with the zeros around the maps are not made.
     macs = layout.batch * taps * operation.maps * channels
-    return cheapest(Mode.BACKWARD, step.layer, candidates, config, macs, ideal)
+    made = candidates(layout, number, runs, column_pieces(channels, config.columns), _instructions)
+    return cheapest(Mode.BACKWARD, step.layer, made, config, macs, ideal)
 
 
 def _instructions(
     layout: Layout, number: int, down: Run, across: Run, first: int, count: int, tile_width: int
 ) -> list[Instruction]:
     """Channels from ``first`` on, ``count`` tiles of them, of the pixels of two runs."""
-    if not (down.taps and across.taps):
-        return without_windows(layout, number, down, across, first, count, tile_width)
     step, config = layout.steps[number], layout.config
     operation = step.operation
     errors, weights = layout.errors_of(number), layout.weights[step.matrix or 0]
@@ -73,16 +60,13 @@ def _instructions(
     start = x.start.plus(y.start)
     next_channels = Level(count, Strides(load=tile_width, out=tile_width, aux=tile_width))
     free, fixed = levels(layout, number, y, x, next_channels)
-    masked: dict[str, Any] = {}
-    if step.position_bits:
-        masked = {"mask": Mask.STREAM, "mask_bits": step.position_bits, "positions": start.positions}
     return [
         instruction(
             split, reduction, config=config, tile_width=tile_width, column_stride=1,
             stream=Place(errors.memory, errors.origin + start.stream),
             load=Place(weights.memory, weights.base + start.load + first, weights.pitch),
             **written(layout, number, down, across, first),
-            edge_width=edge, last_reduction_width=edge, **masked,
+            edge_width=edge, last_reduction_width=edge, **masked(Mask.STREAM, step, start.positions),
         )
         for split in splits(free, fixed, config, tile_width)
     ]  # fmt: skip

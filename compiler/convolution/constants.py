@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from deep3.compiler.network.layers import Dense, MaxPool, MeanPool
 from deep3.compiler.steps import Readout, Step
 
-from .windows import gradient_runs, window_lengths
+from .windows import gradient_pairs, window_lengths
 
 __all__ = ["IDENTITY", "Table", "gradient_table", "identity_words", "readout_table", "tables"]
 
@@ -64,7 +64,7 @@ def tables(steps: Sequence[Step], first: int) -> list[Table]:
         if isinstance(step.operation, Readout):
             found.append(readout_table(step))
         elif number > first and not isinstance(step.operation, Dense):
-            for down, across in product(gradient_runs(step, 0), gradient_runs(step, 1)):
+            for down, across in gradient_pairs(step):
                 if isinstance(step.operation, MeanPool) or not (down.taps and across.taps):
                     found.append(gradient_table(down.label, across.label))
     return list(dict.fromkeys(found))

@@ -1,5 +1,6 @@
 """Errors gathered from windows, direction by direction: which pixels are written, which windows are read for them."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,10 @@ from .constants import IDENTITY
 from .loops import STILL, Level, Loop, Place, Strides, instruction, splits
 from .windows import Run
 
-__all__ = ["Direction", "levels", "without_windows", "written"]
+__all__ = ["Direction", "candidates", "levels", "written"]
+
+Pieces = Iterable[list[tuple[int, int, int]]]
+Make = Callable[[Layout, int, Run, Run, int, int, int], list[Instruction]]
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,24 @@ class Direction:
         return self.window.times(group).plus(self.place.times(place)).plus(Strides(positions=member * self.member))
 
 
+def candidates(
+    layout: Layout, number: int, runs: Sequence[tuple[Run, Run]], pieces: Pieces, make: Make
+) -> list[list[Instruction]]:
+    """Programs for the errors of what a step reads, all of its ``runs`` of pixels: one for each way to cut its channels
+    into (first, tiles, width). ``make`` is for pixels that windows cover."""
+    return [
+        [
+            made
+            for first, count, tile_width in piece
+            for down, across in runs
+            for made in (make if down.taps and across.taps else _without_windows)(
+                layout, number, down, across, first, count, tile_width
+            )
+        ]
+        for piece in pieces
+    ]
+
+
 def levels(
     layout: Layout, number: int, down: Direction, across: Direction, tiles: Level
 ) -> tuple[list[Level], list[Level]]:
@@ -128,7 +150,7 @@ def written(layout: Layout, number: int, down: Run, across: Run, first: int) -> 
     }  # fmt: skip
 
 
-def without_windows(
+def _without_windows(
     layout: Layout, number: int, down: Run, across: Run, first: int, count: int, tile_width: int
 ) -> list[Instruction]:
     """No error comes to these pixels: a zero for each, the product of any word with one."""

@@ -6,12 +6,13 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from deep3.compiler.phase import tile_cycles
+from deep3.compiler.steps import Step
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.instruction import Instruction
+from deep3.hdl.contract.instruction import Instruction, Mask
 from deep3.hdl.contract.nest import DEEP, NOWHERE, Walk
 from deep3.hdl.contract.program import Memory
 
-__all__ = ["STILL", "Level", "Loop", "Place", "Split", "Strides", "instruction", "splits"]
+__all__ = ["STILL", "Level", "Loop", "Place", "Split", "Strides", "instruction", "masked", "splits"]
 
 class Strides(NamedTuple):
     """What a step of a level moves each walk by, in words; positions in places of a window."""
@@ -156,6 +157,12 @@ def _arrangements(
 
 def _parts(count: int) -> Iterator[int]:
     return (part for part in range(2, count) if count % part == 0)
+
+
+def masked(mask: Mask, step: Step, start: int) -> dict[str, Any]:
+    """Fields of an instruction of which an operand is the errors of what ``step`` writes: where these are maxima, words
+    count at the positions of a walk from ``start`` on."""
+    return {"mask": mask, "mask_bits": step.position_bits, "positions": start} if step.position_bits else {}
 
 
 def instruction(

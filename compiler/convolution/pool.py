@@ -5,7 +5,6 @@ are gathered from the windows that cover a pixel: of a maximum from those whose 
 """
 
 from itertools import groupby, product
-from typing import Any
 
 from deep3.compiler.layout import Layout
 from deep3.compiler.network.layers import MaxPool, MeanPool
@@ -15,9 +14,9 @@ from deep3.hdl.contract.instruction import Instruction, Mask
 from deep3.hdl.contract.program import Memory, Mode
 
 from .constants import IDENTITY, Table, gradient_table, identity_words
-from .gradient import Direction, levels, without_windows, written
-from .loops import STILL, Level, Loop, Place, Strides, instruction, splits
-from .windows import Run, gradient_runs, window_lengths
+from .gradient import Direction, candidates, levels, written
+from .loops import STILL, Level, Loop, Place, Strides, instruction, masked, splits
+from .windows import Run, gradient_pairs, window_lengths
 
 __all__ = ["backward", "forward"]
 
@@ -25,7 +24,7 @@ __all__ = ["backward", "forward"]
 def forward(layout: Layout, number: int) -> Phase:
     """What a step writes, a pool."""
     step, config = layout.steps[number], layout.config
-    candidates: list[list[Instruction]] = []
+    programs: list[list[Instruction]] = []
     for pieces in _pieces(layout, number):
         made: list[Instruction] = []
         for first, count, tile_width in pieces:
@@ -34,24 +33,15 @@ def forward(layout: Layout, number: int) -> Phase:
             else:
                 for down, across in product(_alike(layout, number, 0), _alike(layout, number, 1)):
                     made += _means(layout, number, down, across, first, count, tile_width)
-        candidates.append(made)
-    return cheapest(Mode.FORWARD, step.layer, candidates, config, 0, 0)
+        programs.append(made)
+    return cheapest(Mode.FORWARD, step.layer, programs, config, 0, 0)
 
 
 def backward(layout: Layout, number: int) -> Phase:
     """Errors of the maps that a step reads."""
     step = layout.steps[number]
-    runs = list(product(gradient_runs(step, 0), gradient_runs(step, 1)))
-    candidates = [
-        [
-            made
-            for first, count, tile_width in pieces
-            for down, across in runs
-            for made in _errors(layout, number, down, across, first, count, tile_width)
-        ]
-        for pieces in _pieces(layout, number)
-    ]
-    return cheapest(Mode.BACKWARD, step.layer, candidates, layout.config, 0, 0)
+    made = candidates(layout, number, gradient_pairs(step), _pieces(layout, number), _errors)
+    return cheapest(Mode.BACKWARD, step.layer, made, layout.config, 0, 0)
 
 
 def _pieces(layout: Layout, number: int) -> list[list[tuple[int, int, int]]]:
@@ -152,8 +142,6 @@ def _errors(
     layout: Layout, number: int, down: Run, across: Run, first: int, count: int, tile_width: int
 ) -> list[Instruction]:
     """Channels from ``first`` on, ``count`` tiles of them, of the pixels of two runs."""
-    if not (down.taps and across.taps):
-        return without_windows(layout, number, down, across, first, count, tile_width)
     step, config = layout.steps[number], layout.config
     pool, errors = step.operation, layout.errors_of(number)
     assert isinstance(pool, MaxPool | MeanPool)
@@ -173,15 +161,12 @@ def _errors(
     start = x.start.plus(y.start)
     next_channels = Level(count, Strides(stream=tile_width, out=tile_width, aux=tile_width))
     free, fixed = levels(layout, number, y, x, next_channels)
-    masked: dict[str, Any] = {}
-    if step.position_bits:
-        masked = {"mask": Mask.STREAM, "mask_bits": step.position_bits, "positions": start.positions}
     return [
         instruction(
             split, reduction, config=config, tile_width=tile_width, column_stride=-1,
             stream=Place(errors.memory, errors.origin + start.stream + first), load=_identity(layout, table),
             **written(layout, number, down, across, first),
-            edge_width=tile_width, last_reduction_width=tile_width, **masked,
+            edge_width=tile_width, last_reduction_width=tile_width, **masked(Mask.STREAM, step, start.positions),
         )
         for split in splits(free, fixed, config, tile_width)
     ]  # fmt: skip

@@ -6,7 +6,6 @@ memory it is cut, at rows of the kernel where that is possible.
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
 from deep3.compiler.layout import Layout
 from deep3.compiler.network.layers import Convolution
@@ -16,7 +15,7 @@ from deep3.hdl.contract.instruction import Instruction, Mask, Ones
 from deep3.hdl.contract.program import Mode
 
 from .kernel import Kernel, kernel_of
-from .loops import STILL, Level, Loop, Place, Split, Strides, instruction
+from .loops import STILL, Level, Loop, Place, Split, Strides, instruction, masked
 
 __all__ = ["update"]
 
@@ -56,9 +55,6 @@ def _instructions(layout: Layout, number: int, tile_width: int) -> list[Instruct
     count = tiles(weights.rows, tile_width)
     next_maps = tile_width * weights.pitch
     outer = Loop().then(Level(count, Strides(load=tile_width, out=next_maps, aux=next_maps)))
-    masked: dict[str, Any] = {}
-    if step.position_bits:
-        masked = {"mask": Mask.LOAD, "mask_bits": step.position_bits, "positions": 0}
     made = []
     chunks = list(_chunks(kernel, config.accumulator_words - 1))
     for row, word, time in chunks:
@@ -71,7 +67,7 @@ def _instructions(layout: Layout, number: int, tile_width: int) -> list[Instruct
             out=place, aux=place,
             mode=Mode.UPDATE, ones=Ones.TIME if bias else Ones.NONE, time_count=time.count + bias,
             edge_width=edge, last_reduction_width=edge,
-            last_outer_width=weights.rows - (count - 1) * tile_width, **masked,
+            last_outer_width=weights.rows - (count - 1) * tile_width, **masked(Mask.LOAD, step, 0),
         ))  # fmt: skip
     return made
 

@@ -7,11 +7,12 @@ instruction walks: so a gradient is gathered from exactly the windows that there
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import product
 
 from deep3.compiler.network.layers import Dense, MeanPool
 from deep3.compiler.steps import Readout, Step
 
-__all__ = ["Run", "gradient_runs", "runs", "window_lengths"]
+__all__ = ["Run", "gradient_pairs", "runs", "window_lengths"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Run:
         return self.sides * self.count * self.taps
 
 
-def gradient_runs(step: Step, dimension: int) -> list[Run]:
+def _gradient_runs(step: Step, dimension: int) -> list[Run]:
     """Runs of the maps that a step reads, down (0) or across (1), over the windows whose errors there are.
 
     Labels are the lengths of the windows of a mean.
@@ -66,6 +67,11 @@ def gradient_runs(step: Step, dimension: int) -> list[Run]:
         operation.padding[dimension], step.behind[1 + dimension] * pool, pool,
         lambda window: lengths[window] if lengths else 0,
     )  # fmt: skip
+
+
+def gradient_pairs(step: Step) -> list[tuple[Run, Run]]:
+    """Every run down with every run across."""
+    return list(product(_gradient_runs(step, 0), _gradient_runs(step, 1)))
 
 
 def window_lengths(step: Step, dimension: int) -> list[int]:
