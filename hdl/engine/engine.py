@@ -7,27 +7,17 @@ from amaranth.lib.wiring import In
 from deep3.hdl.cells.bus import HostBus
 from deep3.hdl.cells.pipeline import delay, history
 from deep3.hdl.contract.config import EngineConfig
-from deep3.hdl.contract.geometry import group_widths
-from deep3.hdl.contract.instruction import POSITION_BITS, POSITION_LOOPS, TIME_BITS, WALKS, Mask, Ones
+from deep3.hdl.contract.instruction import TIME_BITS, WALKS
 from deep3.hdl.contract.nest import Depth
-from deep3.hdl.contract.program import Counter, Loss, Memory, Mode
-from deep3.hdl.contract.timing import (
-    LANE_CYCLES,
-    STORE_READ_CYCLES,
-    aux_cycles,
-    drain_cycles,
-    operand_cycles,
-    results_cycles,
-    walk_cycles,
-)
+from deep3.hdl.contract.program import Counter, Loss, Memory
+from deep3.hdl.contract.timing import aux_cycles, drain_cycles, operand_cycles, results_cycles, walk_cycles
 
 from .columns import Columns
 from .countdown import Countdown
 from .counters import Counters
 from .host_port import HostPort
 from .loss import LossUnit
-from .operand import OperandMask
-from .pool import Pool
+from .positions import mask_operands, pool_results
 from .sequencer import Sequencer
 from .store import OperandStore
 from .walker import Walker
@@ -140,7 +130,7 @@ class Engine(wiring.Component):
                 store.load_inner_edge.eq(edges[1] & ~edges[0]),
                 store.load_inner_edge_width.eq(live.edge_width),
             ]
-            self._masks(m, sequencer, store, columns, issued)
+            mask_operands(m, self.config, sequencer, store, columns, issued)
         else:
             m.d.comb += [getattr(columns, role).eq(getattr(store, role)) for role in ("stream", "load", "aux")]
 
@@ -157,80 +147,6 @@ class Engine(wiring.Component):
             shift.eq(Mux(own, live.rate_shift, sequencer.rate_shift)),
         ]
         return mantissa, shift
-
-    def _masks(
-        self, m: Module, sequencer: Sequencer, store: OperandStore, columns: Columns, issued: list[data.View]
-    ) -> None:
-        """Operands by the positions in their low bits, and ones in the place of streamed words."""
-        live, depth = sequencer.instruction, self.config.encoding.depth
-        loads = live.mask == Mask.LOAD
-        jumps = [live[f"positions_{loop}_{level}"] for loop, level in depth.levels(POSITION_LOOPS)]
-        m.submodules.positions_walker = positions = Walker(1 + len(jumps), POSITION_BITS, ahead=True)
-        stream_level = _above(sequencer.stream.level, depth.time)
-        load_level = _above(sequencer.load.level, depth.column)
-        m.d.comb += [
-            positions.base.eq(live.positions_base),
-            positions.jumps[0].eq(0),
-            *(positions.jumps[1 + index].eq(jump) for index, jump in enumerate(jumps)),
-            positions.begin.eq(sequencer.begin),
-            positions.step.eq(Mux(loads, sequencer.load.valid, sequencer.stream.valid)),
-            positions.level.eq(Mux(loads, load_level, stream_level)),
-        ]
-        position = delay(m, positions.address, STORE_READ_CYCLES, name="position")
-        arriving = issued[operand_cycles(self.config) - 1]
-        for role in (Mask.STREAM, Mask.LOAD):
-            name = role.name.lower()
-            mask = OperandMask(self.config.rows, forced=role is Mask.STREAM)
-            m.submodules[f"{name}_mask"] = mask
-            m.d.comb += [
-                *(mask.words[row].eq(getattr(store, name)[row]) for row in range(self.config.rows)),
-                mask.masked.eq(live.mask == role),
-                mask.mask_bits.eq(live.mask_bits),
-                mask.position.eq(position),
-                *(getattr(columns, name)[row].eq(mask.result[row]) for row in range(self.config.rows)),
-            ]
-            if role is Mask.STREAM:
-                m.d.comb += [
-                    mask.width.eq(live.last_reduction_width),
-                    mask.force_lane.eq((live.ones == Ones.LANE) & arriving.last),
-                    mask.force_all.eq((live.ones == Ones.TIME) & arriving.last_time),
-                ]
-        # Positions are no part of an activation.
-        positions_of = Signal(POSITION_BITS, reset_less=True)
-        m.d.sync += positions_of.eq(Mux(live.mode == Mode.BACKWARD, (1 << live.position_bits) - 1, 0))
-        for lane, word in enumerate(store.aux):
-            m.d.comb += columns.aux[lane].eq(Cat(word[:POSITION_BITS] & ~positions_of, word[POSITION_BITS:]))
-
-    def _pooled(
-        self, m: Module, sequencer: Sequencer, store: OperandStore, columns: Columns, issued: list[data.View]
-    ) -> tuple[Value, Value]:
-        """What is stored of the results, and whether there is anything, `drain_cycles` behind the issue."""
-        live = sequencer.instruction
-        finished = issued[results_cycles(self.config)]
-        valid = finished.valid & finished.last & (live.output_memory != Memory.NONE)
-        if not self.config.convolution:
-            return valid, columns.results.as_value()
-        m.submodules.pool = pool = Pool(self.config.columns, self.config.dropout)
-        if self.config.dropout:
-            m.d.comb += [columns.dropout_threshold.eq(live.dropout_threshold), pool.dropped.eq(columns.dropped)]
-        # From the operand at the lanes to the result: of all groups when the last one's has come.
-        behind = LANE_CYCLES + len(group_widths(self.config.columns)) - 1
-        m.d.comb += [
-            pool.begin.eq(sequencer.begin),
-            pool.valid.eq(valid),
-            pool.forward.eq(live.mode == Mode.FORWARD),
-            pool.window.eq(live.window),
-            pool.position_bits.eq(live.position_bits),
-        ]
-        low = delay(
-            m, Cat(store.aux[lane][:POSITION_BITS] for lane in range(self.config.columns)), behind, name="positions"
-        )
-        for lane in range(self.config.columns):
-            m.d.comb += [
-                pool.results[lane].eq(columns.results[lane]),
-                pool.aux_positions[lane].eq(low.word_select(lane, POSITION_BITS)),
-            ]
-        return pool.pooled_valid, pool.pooled.as_value()
 
     def _loss(
         self, m: Module, sequencer: Sequencer, host: HostPort, columns: Columns, loss: LossUnit,
@@ -262,7 +178,11 @@ class Engine(wiring.Component):
         """One write side for results and errors: an instruction with a loss that yields errors stores no outputs."""
         live = sequencer.instruction
         drained = issued[drain_cycles(self.config)]
-        drain, vector = self._pooled(m, sequencer, store, columns, issued)
+        finished = issued[results_cycles(self.config)]
+        drain: Value = finished.valid & finished.last & (live.output_memory != Memory.NONE)
+        vector: Value = columns.results.as_value()
+        if self.config.convolution:
+            drain, vector = pool_results(m, self.config, sequencer, store, columns, drain)
         memory, address, step = live.output_memory, walkers["out"].address, live.out_lane_step
         # Widths stand long before the vectors that they mask.
         lanes = Mux(
@@ -362,8 +282,3 @@ def _level_of_result(issue: data.View, depth: Depth) -> Value:
     time = issue.level if depth.time > 1 else 0
     outer = issue.level - (depth.time + depth.reduction) if depth.outer > 1 else 0
     return Mux(issue.last_time, depth.time + outer, time)
-
-
-def _above(level: Value, inner: int) -> Value:
-    """The level of a tile, 0 for all levels inside it."""
-    return Mux(level >= inner, level - (inner - 1), 0)
