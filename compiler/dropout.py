@@ -49,14 +49,15 @@ def kept(steps: Sequence[Step]) -> tuple[float, ...]:
     return tuple(found)
 
 
-def engine_weights(steps: Sequence[Step], weights: Sequence[Floats]) -> list[Floats]:
-    """Matrices of a network, biases in the last column, as the engine trains them."""
-    return [_scaled(matrix, 1 / share) for matrix, share in zip(weights, kept(steps), strict=True)]
+def engine_weights(steps: Sequence[Step], weights: Sequence[Floats], power: int = 1) -> list[Floats]:
+    """Matrices of a network, biases in the last column, as the engine trains them; or what an optimiser keeps of them,
+    with its ``state_power``."""
+    return [_scaled(matrix, share**-power) for matrix, share in zip(weights, kept(steps), strict=True)]
 
 
-def network_weights(steps: Sequence[Step], weights: Sequence[Floats]) -> list[Floats]:
+def network_weights(steps: Sequence[Step], weights: Sequence[Floats], power: int = 1) -> list[Floats]:
     """The inverse of `engine_weights`."""
-    return [_scaled(matrix, share) for matrix, share in zip(weights, kept(steps), strict=True)]
+    return [_scaled(matrix, share**power) for matrix, share in zip(weights, kept(steps), strict=True)]
 
 
 def _scaled(matrix: Floats, factor: float) -> Floats:

@@ -79,6 +79,8 @@ class Layout:
             )
         if isinstance(self.optimiser, Adagrad) and not config.adagrad:
             raise DoesNotFit(f"{self.optimiser} does not fit: the engine has none (adagrad = false)")
+        if self.optimiser.weight_decay:
+            raise DoesNotFit(f"{self.optimiser} does not fit: engines have no weight decay")
         if min(kept(self.steps)) < 1 and not config.dropout:
             raise DoesNotFit("layers do not fit: dropout needed, the engine has none (dropout = false)")
         if config.loss_unit:
@@ -290,9 +292,27 @@ class Layout:
         ValueError
             When a layer is missing or has another shape or type.
         """
+        image = np.zeros(self.weights_end, np.int16)
+        self._place(image, parameters)
+        for table, base in self.constants.items():
+            words = table.words(self.config.rows)
+            image[base : base + len(words)] = words
+        return image
+
+    def initial_weights(
+        self, parameters: Sequence[tuple[Words, Words]], state: Sequence[tuple[Words, Words]] = ()
+    ) -> Words:
+        """`pack_weights`, and behind it what an optimiser keeps, in the same form; 0 where it is not given."""
+        packed = self.pack_weights(parameters)
+        image = np.pad(packed, (0, self.state_end - len(packed)))
+        if self.state and state:
+            self._place(image[self.state[0].base :], state)
+        return image
+
+    def _place(self, image: Words, parameters: Sequence[tuple[Words, Words]]) -> None:
+        """Write weights, or what is kept of them, to an image that begins with them."""
         if len(parameters) != len(self.weights):
             raise ValueError(f"parameters must hold {len(self.weights)} layers, not {len(parameters)}")
-        image = np.zeros(self.weights_end, np.int16)
         for index, (matrix, places, (weights, bias)) in enumerate(
             zip(self.weights, self._places, parameters, strict=True)
         ):
@@ -306,18 +326,10 @@ class Layout:
             rows = image[matrix.base : matrix.end].reshape(matrix.rows, matrix.pitch)
             rows[:, places] = weights
             rows[:, matrix.width] = bias
-        for table, base in self.constants.items():
-            words = table.words(self.config.rows)
-            image[base : base + len(words)] = words
-        return image
-
-    def initial_weights(self, parameters: Sequence[tuple[Words, Words]]) -> Words:
-        """`pack_weights`, and behind it what an optimiser keeps, which begins at 0."""
-        packed = self.pack_weights(parameters)
-        return np.pad(packed, (0, self.state_end - len(packed)))
 
     def unpack_weights(self, image: Words) -> list[tuple[Words, Words]]:
-        """The inverse of `pack_weights` without the constants: copies of (weights, bias) of every layer with weights.
+        """The inverse of `pack_weights` without the constants: copies of (weights, bias) of every layer with weights;
+        or of what an optimiser keeps, which has the same form.
 
         Raises
         ------

@@ -11,6 +11,7 @@ from deep3.compiler.layout import Layout
 from deep3.compiler.phase import Phase
 from deep3.hdl.contract.program import Format, Mode
 
+from .optimiser import Adagrad
 from .passes import elementwise, parts, redirected, rows, segments
 
 __all__ = ["update"]
@@ -20,7 +21,8 @@ def update(layout: Layout, number: int, phase: Phase) -> Phase:
     """The phase that updates weights without a state, with Adagrad; in parts of the rows that have room."""
     matrix, taken = layout.steps[number].matrix or 0, segments(layout, number)
     weights, state, scratch = layout.weights[matrix], layout.state[matrix], layout.scratch(matrix)
-    mantissa = min(65535, round((1 << 20) / layout.batch))
+    assert isinstance(layout.optimiser, Adagrad)
+    mantissa = layout.optimiser.gradient_mantissa(layout.batch)
     made = []
     for first, count, instructions in parts(phase.instructions, weights.rows, scratch.rows):
         w, s, new = rows(weights, first, count), rows(state, first, count), rows(scratch, 0, count)

@@ -78,19 +78,21 @@ class Board:
         self._lowered = lowered
         self._program = None
 
-    def write_weights(self, weights: Sequence[Int16]) -> None:
-        """Q3.12 weights of every layer, [outputs, inputs + 1], biases in the last column; what an optimiser keeps
-        beside them becomes 0."""
+    def write_weights(self, weights: Sequence[Int16], state: Sequence[Int16] = ()) -> None:
+        """Q3.12 weights of every layer, [outputs, inputs + 1], biases in the last column; and what an optimiser keeps
+        of them in the same form, in words of `compiler.optimisers.optimiser`'s ``state_unit``, or 0."""
         layout = self._loaded().layout
-        parts = [(np.ascontiguousarray(matrix[:, :-1]), np.ascontiguousarray(matrix[:, -1])) for matrix in weights]
-        self.port.write(Space.WEIGHT, 0, layout.initial_weights(parts))
+        self.port.write(Space.WEIGHT, 0, layout.initial_weights(_parts(weights), _parts(state)))
         self.port.flush()
 
     def read_weights(self) -> list[Int16]:
-        """The inverse of `write_weights`."""
-        layout = self._loaded().layout
-        image = self._read_signed(Space.WEIGHT, 0, layout.weights[-1].end)
-        return [np.column_stack(parts) for parts in layout.unpack_weights(image)]
+        """The inverse of `write_weights`, without the state."""
+        return self._read_matrices(0)
+
+    def read_state(self) -> list[Int16]:
+        """What the optimiser keeps of the weights, in the form of `write_weights`; empty where it keeps nothing."""
+        state = self._loaded().layout.state
+        return self._read_matrices(state[0].base) if state else []
 
     def train(
         self, samples: Int16, labels: npt.NDArray[np.integer], learning_rate: float, seed: int = 0, epochs: int = 1
@@ -251,10 +253,19 @@ class Board:
     def _read_signed(self, space: Space, address: int, count: int) -> Int16:
         return self.port.read(space, address, count).view(np.int16)
 
+    def _read_matrices(self, base: int) -> list[Int16]:
+        layout = self._loaded().layout
+        image = self._read_signed(Space.WEIGHT, base, layout.weights[-1].end)
+        return [np.column_stack(parts) for parts in layout.unpack_weights(image)]
+
     def _loaded(self) -> Lowered:
         if self._lowered is None:
             raise BoardError(f"{self.port.name} holds no network yet: load one first")
         return self._lowered
+
+
+def _parts(matrices: Sequence[Int16]) -> list[tuple[Int16, Int16]]:
+    return [(np.ascontiguousarray(matrix[:, :-1]), np.ascontiguousarray(matrix[:, -1])) for matrix in matrices]
 
 
 def _checked_labels(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deep3.host.training.interruption import raise_on_sigterm
-from deep3.host.training.settings import ACTIVATIONS, LOSSES, SettingsError, TrainSettings
+from deep3.host.training.settings import ACTIVATIONS, LOSSES, OPTIMISERS, SettingsError, TrainSettings
 from deep3.host.workers.threads import wait_without_spinning
 
 from .command import Command, Report
@@ -76,7 +76,15 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     _number(parser, "ratio", float, "share of the hidden neurons that a worker takes")
     _number(parser, "epochs", float, "passes over the training samples, all workers together")
     _number(parser, "rate", float, "learning rate; it falls eightfold over the run, by halves")
-    _number(parser, "momentum", float, "of a velocity that weights move with, from rest in every push; 0 for none")
+    parser.add_argument("--optimiser", choices=OPTIMISERS, help="how gradients change weights (default sgd)")
+    parser.add_argument(
+        "--momentum",
+        type=float,
+        metavar="X",
+        help="share of the velocity that is left after a batch; above 0 it makes sgd momentum (default 0.9 with "
+        "--optimiser momentum, else 0)",
+    )
+    _number(parser, "weight-decay", float, "so many times a weight is added to its gradient")
     parser.add_argument(
         "--projection", type=_beta, metavar="BETA", help="project the data with this threshold, or none (default none)"
     )

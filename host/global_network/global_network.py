@@ -12,8 +12,8 @@ from deep3.compiler.network.network import Network
 from deep3.errors import Deep3Error
 
 __all__ = [
-    "Evaluation", "GlobalNetwork", "NetworkError", "Sample", "Weights", "draw_sample", "learning_rate", "local_network",
-    "local_sizes",
+    "Evaluation", "GlobalNetwork", "NetworkError", "Sample", "Weights", "draw_sample", "gather", "learning_rate",
+    "local_network", "local_sizes", "scatter_add",
 ]  # fmt: skip
 
 Weights = list[NDArray[np.float64]]
@@ -74,6 +74,24 @@ def draw_sample(network: Network, ratio: float, rng: np.random.Generator) -> Sam
     )
 
 
+def gather(network: Network, matrices: Weights, sample: Sample) -> Weights:
+    """A copy of the parts of a network's matrices, weights or of their shapes, that lie between the sampled neurons,
+    biases included."""
+    if not sample:
+        return [matrix.copy() for matrix in matrices]
+    return [matrices[layer][index] for layer, index in enumerate(_blocks(network.sizes, sample))]
+
+
+def scatter_add(network: Network, matrices: Weights, sample: Sample, difference: Weights) -> None:
+    """Add a local network's change to the parts that `gather` takes, in place."""
+    if not sample:
+        for matrix, change in zip(matrices, difference, strict=True):
+            matrix += change
+        return
+    for layer, index in enumerate(_blocks(network.sizes, sample)):
+        matrices[layer][index] += difference[layer]
+
+
 def learning_rate(base: float, ratio: float, progress: float) -> float:
     """``base / ratio``, halved three times over a run; ``progress`` runs from 0 to 1.
 
@@ -127,18 +145,11 @@ class GlobalNetwork:
 
     def local_weights(self, sample: Sample) -> Weights:
         """A copy of the weights between the sampled neurons, biases included."""
-        if not sample:
-            return [matrix.copy() for matrix in self.weights]
-        return [self.weights[layer][index] for layer, index in enumerate(_blocks(self.topology.sizes, sample))]
+        return gather(self.topology, self.weights, sample)
 
     def add(self, sample: Sample, difference: Weights) -> None:
         """Add a local network's change of weights where its neurons were sampled (Deep3, Equation 1)."""
-        if not sample:
-            for matrix, change in zip(self.weights, difference, strict=True):
-                matrix += change
-            return
-        for layer, index in enumerate(_blocks(self.topology.sizes, sample)):
-            self.weights[layer][index] += difference[layer]
+        scatter_add(self.topology, self.weights, sample, difference)
 
     def copy(self) -> "GlobalNetwork":
         """An independent copy."""

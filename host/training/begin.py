@@ -118,7 +118,7 @@ def begin(
     if network is None:
         topology = settings.topology(prepared.projection.outputs, dataset.classes)
         network = GlobalNetwork.initialise(topology, settings.ratio, settings.seed)
-    engine = engine_of(specs, given, network.local_topology(), settings.batch, settings.optimiser)
+    engine = engine_of(specs, given, network.local_topology(), settings.batch, settings.update_rule)
     return Run(settings, dataset, prepared, specs, network, engine, first)
 
 
@@ -141,7 +141,7 @@ def open_run_workers(run: Run, stack: ExitStack, take_over: bool) -> list[Worker
     """
     settings, local = run.settings, run.network.local_topology()
     backends = open_workers(
-        run.specs, local, run.engine, settings.batch, stack, take_over, settings.optimiser
+        run.specs, local, run.engine, settings.batch, stack, take_over, settings.update_rule
     )
     n_push = settings.pushed_batches(run.samples, len(backends))
     shares = equal_assignments(

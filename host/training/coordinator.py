@@ -201,7 +201,7 @@ class Coordinator:
         progress = min(1.0, state.iteration / self._schedule.iterations)
         rate = learning_rate(self._schedule.rate, assignment.ratio, progress)
         seed = int(worker.rounding.integers(1, 1 << 32))
-        return Task(sample, state.network.local_weights(sample), rows, rate, seed)
+        return Task(sample, *state.parts(number, sample), rows, rate, seed)
 
     def _submit(self, number: int, task: Task) -> None:
         self._executors[number].submit(self._work, number, task)
@@ -211,7 +211,9 @@ class Coordinator:
         started_s = time.monotonic()
         inputs, labels = self._data.inputs[task.rows], self._data.labels[task.rows]
         try:
-            trained = self._workers[number].backend.train(task.weights, inputs, labels, task.rate, task.seed)
+            trained = self._workers[number].backend.train(
+                task.weights, inputs, labels, task.rate, task.seed, task.state
+            )
             self._results.put(Update(number, task, trained, time.monotonic() - started_s))
         except Exception as error:
             self._results.put(Failure(number, error))
@@ -240,9 +242,7 @@ class Coordinator:
 
     def _add(self, update: Update) -> None:
         state, worker, task = self._state, self._workers[update.worker], update.task
-        state.network.add(task.sample, update.trained.difference)
-        state.workers[update.worker].task = None
-        state.iteration += 1
+        state.add(update)
         state.multiply_adds += len(task.rows) * worker.assignment.batch_multiply_adds
         state.seconds = time.monotonic() - self._began_s
         self._observer(

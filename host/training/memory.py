@@ -65,7 +65,7 @@ def train_in_memory(dataset: Dataset, settings: TrainSettings, module: "nn.Modul
     with ExitStack() as stack:
         workers = open_run_workers(run, stack, settings.take_over)
         assignments = [worker.assignment for worker in workers]
-        state = RunState.begin(run.network, assignments, settings.seed)
+        state = RunState.begin(run.network, assignments, settings.seed, settings.update_rule)
         Coordinator(state, data, workers, make_schedule(run.settings, run.samples, assignments), best).run()
     history = best.history
     assert best.checkpoint is not None

@@ -155,7 +155,7 @@ def _reference(run: Run, folder: Path) -> None:
     (assignment,) = equal_assignments(
         topology, 1.0, len(run.prepared.training.labels), settings.batch, n_push, 1
     )
-    worker = Worker("float32", PytorchBackend(topology, optimiser=settings.optimiser), assignment)
+    worker = Worker("float32", PytorchBackend(topology, optimiser=settings.update_rule), assignment)
     if run.model is not None:
         network = GlobalNetwork(topology, 1.0, run.model.copy().weights)
     else:
@@ -169,9 +169,9 @@ def _train(
     """Train from the beginning, or from the state that lies in the folder, until ``samples`` are used up."""
     settings, path = run.settings, folder / STATES[label]
     assignments = [worker.assignment for worker in workers]
-    state = RunState.begin(network, assignments, settings.seed)
+    state = RunState.begin(network, assignments, settings.seed, settings.update_rule)
     if path.exists():
-        state = RunState.load(path, network, assignments)
+        state = RunState.load(path, network, assignments, settings.update_rule)
     if state.finished:
         return
     history = History()

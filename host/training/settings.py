@@ -8,14 +8,16 @@ from typing import Any
 
 from deep3.compiler.network.layers import MAX_SIZE
 from deep3.compiler.network.network import Network
-from deep3.compiler.optimisers.optimiser import SGD, Momentum, Optimiser, OptimiserError
+from deep3.compiler.optimisers.optimiser import Adagrad, Momentum, Optimiser, OptimiserError, Sgd
 from deep3.errors import UsageError
 from deep3.hdl.contract.program import Function, Loss
 
-__all__ = ["ACTIVATIONS", "LOSSES", "SettingsError", "TrainSettings"]
+__all__ = ["ACTIVATIONS", "LOSSES", "OPTIMISERS", "SettingsError", "TrainSettings"]
 
 ACTIVATIONS = {"tanh": Function.TANH, "relu": Function.RELU, "sigmoid": Function.SIGMOID}
 LOSSES = {"softmax": Loss.SOFTMAX, "mse": Loss.MSE}
+OPTIMISERS = ("sgd", "momentum", "adagrad")
+USUAL_MOMENTUM = 0.9
 
 
 MOST_PUSHED_BATCHES = 1000
@@ -56,8 +58,12 @@ class TrainSettings:
         Passes over the training samples, all workers together.
     rate
         Learning rate for the mean gradient of a batch.
+    optimiser
+        One of `OPTIMISERS`; of sgd with a momentum that is not 0, momentum.
     momentum
-        Of a velocity that the weights of a push move with, from rest; 0 for none (`compiler.optimisers.optimiser`).
+        Share of a velocity that is left after a batch; None for 0.9 with the optimiser momentum, and else for none.
+    weight_decay
+        So many times the weights are added to their gradients.
     projection
         Threshold beta of the dictionary projection; None keeps the features.
     embedding
@@ -96,7 +102,9 @@ class TrainSettings:
     ratio: float = 1.0
     epochs: float = 30.0
     rate: float = 0.1
-    momentum: float = 0.0
+    optimiser: str = "sgd"
+    momentum: float | None = None
+    weight_decay: float = 0.0
     projection: float | None = None
     embedding: int | None = None
     error_threshold: float = 0.0
@@ -121,10 +129,14 @@ class TrainSettings:
         _check_above("ratio", self.ratio, 0, 1)
         _check_above("epochs", self.epochs, 0, 100_000)
         _check_above("rate", self.rate, 0, 100)
+        if self.optimiser not in OPTIMISERS:
+            raise SettingsError(f"optimiser must be one of {', '.join(OPTIMISERS)}, not {self.optimiser!r}")
+        if self.optimiser == "adagrad" and self.momentum:
+            raise SettingsError(f"momentum must be left out with the optimiser adagrad, not {self.momentum!r}")
         try:
-            self.optimiser  # noqa: B018
+            self.update_rule  # noqa: B018
         except OptimiserError as error:
-            raise SettingsError(f"{error}, or 0 for none") from None
+            raise SettingsError(str(error)) from None
         _check("error-threshold", self.error_threshold, 0, 1)
         _check("validation-share", self.validation_share, 0.01, 0.9)
         _check("seed", self.seed, 0, (1 << 32) - 1)
@@ -149,9 +161,13 @@ class TrainSettings:
                 raise SettingsError("input-shape is that of a model; there is none")
 
     @property
-    def optimiser(self) -> Optimiser:
+    def update_rule(self) -> Optimiser:
         """How every worker changes its weights."""
-        return Momentum(self.momentum) if self.momentum else SGD
+        if self.optimiser == "adagrad":
+            return Adagrad(weight_decay=self.weight_decay)
+        if self.optimiser == "sgd" and not self.momentum:
+            return Sgd(weight_decay=self.weight_decay)
+        return Momentum(USUAL_MOMENTUM if self.momentum is None else self.momentum, weight_decay=self.weight_decay)
 
     def topology(self, inputs: int, classes: int) -> Network:
         """The global network for samples of ``inputs`` features."""

@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deep3.compiler.optimisers.optimiser import SGD, Adagrad, Optimiser
 from deep3.errors import Deep3Error
 from deep3.host.data.arrays import read_npz
-from deep3.host.global_network.global_network import GlobalNetwork
+from deep3.host.global_network.global_network import GlobalNetwork, Sample, Weights, gather, scatter_add
 from deep3.host.workers.assignment import Assignment
-from deep3.host.workers.tasks import Task
+from deep3.host.workers.tasks import Task, Update
 
 __all__ = ["BatchStream", "RunState", "StateError", "WorkerState"]
 
-VERSION = 2
+VERSION = 3
 
 
 class StateError(Deep3Error):
@@ -77,6 +78,9 @@ class RunState:
         The global network.
     workers
         One for each worker.
+    kept
+        What the optimiser keeps of each weight of the global network: nothing, Adagrad's sums for all workers together,
+        or the velocities of each worker, as its own gradients make them.
     turns
         Numbers of the workers that are left, the one whose turn it is first.
     iteration
@@ -93,6 +97,7 @@ class RunState:
 
     network: GlobalNetwork
     workers: list[WorkerState]
+    kept: list[Weights] = field(default_factory=list)
     turns: list[int] = field(default_factory=list)
     iteration: int = 0
     samples: int = 0
@@ -101,7 +106,9 @@ class RunState:
     finished: bool = False
 
     @classmethod
-    def begin(cls, network: GlobalNetwork, assignments: Sequence[Assignment], seed: int) -> "RunState":
+    def begin(
+        cls, network: GlobalNetwork, assignments: Sequence[Assignment], seed: int, optimiser: Optimiser = SGD
+    ) -> "RunState":
         """The state before the first task."""
         workers = [
             WorkerState(
@@ -111,11 +118,36 @@ class RunState:
             )
             for number, assignment in enumerate(assignments)
         ]
-        return cls(network, workers, list(range(len(workers))))
+        holders = 0 if not optimiser.state else 1 if isinstance(optimiser, Adagrad) else len(workers)
+        kept = [[np.zeros_like(matrix) for matrix in network.weights] for _ in range(holders)]
+        return cls(network, workers, kept, list(range(len(workers))))
+
+    def kept_by(self, worker: int) -> Weights:
+        """What the optimiser keeps of each weight for a worker; changed by `add`."""
+        return self.kept[min(worker, len(self.kept) - 1)] if self.kept else []
+
+    def parts(self, worker: int, sample: Sample) -> tuple[Weights, Weights]:
+        """Copies of the weights between the sampled neurons, and of what the optimiser keeps of them."""
+        kept = self.kept_by(worker)
+        return self.network.local_weights(sample), gather(self.network.topology, kept, sample) if kept else []
+
+    def add(self, update: Update) -> None:
+        """Take over what a worker made of its task; it then has none."""
+        self.network.add(update.task.sample, update.trained.difference)
+        if self.kept:
+            kept = self.kept_by(update.worker)
+            scatter_add(self.network.topology, kept, update.task.sample, update.trained.state_difference)
+        self.workers[update.worker].task = None
+        self.iteration += 1
 
     def save(self, path: Path) -> None:
         """Write arrays and, as JSON, the rest to one ``.npz`` file in one step."""
         arrays = {f"weights_{layer}": matrix for layer, matrix in enumerate(self.network.weights)}
+        arrays |= {
+            f"kept_{holder}_{layer}": matrix
+            for holder, kept in enumerate(self.kept)
+            for layer, matrix in enumerate(kept)
+        }
         numbers = ("turns", "iteration", "samples", "multiply_adds", "seconds", "finished")
         values: dict[str, Any] = {name: getattr(self, name) for name in numbers}
         values["workers"] = [_save_worker(worker, f"worker_{n}", arrays) for n, worker in enumerate(self.workers)]
@@ -129,7 +161,9 @@ class RunState:
             Path(partial).unlink(missing_ok=True)
 
     @classmethod
-    def load(cls, path: Path, network: GlobalNetwork, assignments: Sequence[Assignment]) -> "RunState":
+    def load(
+        cls, path: Path, network: GlobalNetwork, assignments: Sequence[Assignment], optimiser: Optimiser = SGD
+    ) -> "RunState":
         """Read what `save` wrote; ``network`` takes the weights.
 
         Raises
@@ -141,7 +175,7 @@ class RunState:
         """
         arrays = read_npz(path)
         try:
-            return cls._from_arrays(arrays, network, assignments)
+            return cls._from_arrays(arrays, network, assignments, optimiser)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             remedy = "start a new run from its checkpoint (--from)"
@@ -149,7 +183,11 @@ class RunState:
 
     @classmethod
     def _from_arrays(
-        cls, arrays: "dict[str, NDArray[Any]]", network: GlobalNetwork, assignments: Sequence[Assignment]
+        cls,
+        arrays: "dict[str, NDArray[Any]]",
+        network: GlobalNetwork,
+        assignments: Sequence[Assignment],
+        optimiser: Optimiser,
     ) -> "RunState":
         values = json.loads(str(arrays["state"]))
         if values["version"] != VERSION:
@@ -161,7 +199,10 @@ class RunState:
             if saved.shape != matrix.shape:
                 raise ValueError(f"layer {layer} has weights of the shape {saved.shape}, not {matrix.shape}")
             network.weights[layer] = saved.astype(np.float64)
-        state = cls.begin(network, assignments, 0)
+        state = cls.begin(network, assignments, 0, optimiser)
+        for holder, kept in enumerate(state.kept):
+            for layer, matrix in enumerate(kept):
+                matrix[:] = arrays[f"kept_{holder}_{layer}"]
         for number, worker in enumerate(state.workers):
             _load_worker(worker, values["workers"][number], f"worker_{number}", arrays, len(network.weights))
         # A worker that was lost is there again; its turn comes last.
@@ -184,6 +225,7 @@ def _save_worker(worker: WorkerState, name: str, arrays: "dict[str, NDArray[Any]
     }
     if (task := worker.task) is not None:
         values["task"] = {"rate": task.rate, "seed": task.seed, "sampled_layers": len(task.sample)}
+        arrays |= {f"{name}_state_{layer}": matrix for layer, matrix in enumerate(task.state)}
         arrays[f"{name}_rows"] = task.rows
         arrays |= {f"{name}_sample_{layer}": indices for layer, indices in enumerate(task.sample)}
         arrays |= {f"{name}_weights_{layer}": matrix for layer, matrix in enumerate(task.weights)}
@@ -201,6 +243,7 @@ def _load_worker(
         worker.task = Task(
             sample=tuple(arrays[f"{name}_sample_{layer}"] for layer in range(values["task"]["sampled_layers"])),
             weights=[arrays[f"{name}_weights_{layer}"] for layer in range(layers)],
+            state=[arrays[key] for layer in range(layers) if (key := f"{name}_state_{layer}") in arrays],
             rows=arrays[f"{name}_rows"],
             rate=float(values["task"]["rate"]),
             seed=int(values["task"]["seed"]),

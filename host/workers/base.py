@@ -1,6 +1,7 @@
 """The seam between coordinator and workers: a local network goes in, its trained weights come out."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -31,6 +32,9 @@ class Trained:
         is to those: the coordinator's float weights keep what the rounding dropped.
     correct
         Samples that were classified correctly in the forward pass of their own batch.
+    state_difference
+        What the optimiser keeps of each weight at the end minus at the beginning, as ``difference`` is of weights;
+        empty where it keeps nothing.
     clipped
         Values that saturated (weights on their way to the worker, results inside an engine); 0 in floating point.
     engine_cycles
@@ -39,6 +43,7 @@ class Trained:
 
     difference: Weights
     correct: int
+    state_difference: Weights = field(default_factory=list)
     clipped: int = 0
     engine_cycles: int = 0
 
@@ -47,9 +52,17 @@ class Backend(Protocol):
     """One worker: a local trainer that lives in one thread at a time."""
 
     def train(
-        self, weights: Weights, inputs: NDArray[np.int16], labels: NDArray[np.int64], rate: float, seed: int
+        self,
+        weights: Weights,
+        inputs: NDArray[np.int16],
+        labels: NDArray[np.int64],
+        rate: float,
+        seed: int,
+        state: Sequence[NDArray[np.float64]] = (),
     ) -> Trained:
-        """Gradient descent over a sequence of batches, from rest where the worker's optimiser has a velocity.
+        """Gradient descent over a sequence of batches by the rule of the worker's optimiser
+        (`compiler.optimisers.optimiser`). What it keeps from batch to batch comes with the task and goes back with the
+        result: a worker remembers nothing.
 
         Parameters
         ----------
@@ -62,7 +75,10 @@ class Backend(Protocol):
         rate
             Learning rate on the mean gradient of a batch.
         seed
-            Of whatever is random in the worker (stochastic rounding); not 0.
+            Of whatever is random in the worker (stochastic rounding, dropout); not 0.
+        state
+            What the optimiser has kept of each weight, matrices of the shapes of ``weights``: velocities of momentum,
+            sums of squared mean gradients of Adagrad; not changed. Empty where there is nothing yet, or never.
         """
         ...
 

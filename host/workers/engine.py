@@ -1,5 +1,7 @@
 """An engine as a worker: a board over its link, a virtual board, or the bit-exact twin in this process."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,7 +10,7 @@ from deep3.compiler.layout import DoesNotFit, most_buffers
 from deep3.compiler.lowering import lower
 from deep3.compiler.network.network import Network
 from deep3.compiler.optimisers.optimiser import SGD, Optimiser
-from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12
+from deep3.hdl.contract.fixed_point import STEPS, from_q3_12, saturate_q3_12
 from deep3.hdl.contract.program import Counter
 from deep3.host.board.board import Board
 from deep3.host.global_network.global_network import Weights
@@ -31,7 +33,7 @@ class FpgaBackend:
     batch
         Samples of a batch.
     optimiser
-        How weights change; what it keeps begins at 0 with every `train`.
+        How weights change.
 
     Raises
     ------
@@ -43,6 +45,8 @@ class FpgaBackend:
 
     def __init__(self, board: Board, topology: Network, batch: int, optimiser: Optimiser = SGD) -> None:
         self._board = board
+        self._optimiser = optimiser
+        self._state_unit = optimiser.state_unit(batch)
         try:
             self._load(topology, batch, optimiser)
         except BaseException:
@@ -50,22 +54,30 @@ class FpgaBackend:
             raise
 
     def train(
-        self, weights: Weights, inputs: NDArray[np.int16], labels: NDArray[np.int64], rate: float, seed: int
+        self,
+        weights: Weights,
+        inputs: NDArray[np.int16],
+        labels: NDArray[np.int64],
+        rate: float,
+        seed: int,
+        state: Sequence[NDArray[np.float64]] = (),
     ) -> Trained:
         """See `host.workers.base.Backend.train`."""
         rounded = [saturate_q3_12(matrix) for matrix in engine_weights(self._steps, weights)]
         initial = [words for words, _ in rounded]
-        self._board.write_weights(initial)
+        initial_state = self._state_words(state or [np.zeros(matrix.shape) for matrix in weights])
+        self._board.write_weights(initial, initial_state)
         try:
             self._board.train(inputs, labels, rate, seed)
         except ValueError as error:
             raise BackendError(f"{self._board.port.name}: {error}") from None
-        final = self._board.read_weights()
+        final, final_state = self._board.read_weights(), self._board.read_state()
         counters = self._board.counters()
         change = [from_q3_12(after) - from_q3_12(before) for after, before in zip(final, initial, strict=True)]
         return Trained(
             network_weights(self._steps, change),
             correct=counters.totals[Counter.CORRECT],
+            state_difference=self._state_difference(final_state, initial_state),
             clipped=counters.saturations + sum(clipped for _, clipped in rounded),
             engine_cycles=counters.totals[Counter.CYCLES],
         )
@@ -73,6 +85,20 @@ class FpgaBackend:
     def close(self) -> None:
         """Give the board back."""
         self._board.close()
+
+    def _state_words(self, state: Sequence[NDArray[np.float64]]) -> list[NDArray[np.int16]]:
+        """The state as the engine keeps it; empty for an optimiser without one. Sums that are too large for a word are
+        the largest, as they are on the engine: nothing was lost that should be counted."""
+        if not self._optimiser.state:
+            return []
+        scaled = engine_weights(self._steps, state, self._optimiser.state_power)
+        return [saturate_q3_12(matrix / (self._state_unit * STEPS))[0] for matrix in scaled]
+
+    def _state_difference(self, after: list[NDArray[np.int16]], before: list[NDArray[np.int16]]) -> Weights:
+        if not self._optimiser.state:
+            return []
+        change = [(a.astype(np.float64) - b) * self._state_unit for a, b in zip(after, before, strict=True)]
+        return network_weights(self._steps, change, self._optimiser.state_power)
 
     def _load(self, topology: Network, batch: int, optimiser: Optimiser) -> None:
         config, name = self._board.config, self._board.port.name

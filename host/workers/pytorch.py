@@ -1,5 +1,7 @@
 """Float32 training with PyTorch: the CPU worker, the CUDA worker, and the reference run."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -7,7 +9,7 @@ from torch.nn import functional
 
 from deep3.compiler.network.layers import Convolution, Dense, Dropout, Flatten, MaxPool, MeanPool
 from deep3.compiler.network.network import Network
-from deep3.compiler.optimisers.optimiser import SGD, Momentum, Optimiser
+from deep3.compiler.optimisers.optimiser import SGD, Adagrad, Momentum, Optimiser
 from deep3.hdl.contract.fixed_point import STEPS
 from deep3.hdl.contract.program import Function, Loss
 from deep3.host.global_network.global_network import Weights
@@ -22,6 +24,9 @@ ACTIVATIONS = {
     Function.TANH: torch.tanh,
     Function.SIGMOID: torch.sigmoid,
 }
+
+LEAST_ROOT = 1e-10
+"""What PyTorch adds to the roots of Adagrad: a gradient that was always 0 moves nothing."""
 
 
 def use_threads(threads: int) -> None:
@@ -45,18 +50,24 @@ class PytorchBackend:
             )
         self._topology = topology
         self._device = torch.device(device)
-        self._momentum = optimiser.momentum if isinstance(optimiser, Momentum) else 0.0
+        self._optimiser = optimiser
 
     def train(
-        self, weights: Weights, inputs: NDArray[np.int16], labels: NDArray[np.int64], rate: float, seed: int
+        self,
+        weights: Weights,
+        inputs: NDArray[np.int16],
+        labels: NDArray[np.int64],
+        rate: float,
+        seed: int,
+        state: Sequence[NDArray[np.float64]] = (),
     ) -> Trained:
         """See `host.workers.base.Backend.train`; ``seed`` is that of dropout, nothing else here is random."""
         drawn = torch.Generator(self._device).manual_seed(seed)
-        parameters = [
-            torch.tensor(matrix, dtype=torch.float32, device=self._device, requires_grad=True) for matrix in weights
-        ]
-        initial = [parameter.detach().clone() for parameter in parameters]
-        velocities = [torch.zeros_like(before) for before in initial]
+        initial = self._tensors(weights)
+        parameters = [before.clone().requires_grad_() for before in initial]
+        # What an optimiser without a state is given is never looked at.
+        initial_state = self._tensors(state or [np.zeros(matrix.shape) for matrix in weights])
+        kept = [before.clone() for before in initial_state]
         x = torch.from_numpy(inputs).to(self._device).to(torch.float32) / STEPS
         x = x.reshape(*x.shape[:2], *self._topology.input_shape)
         y = torch.from_numpy(labels).to(self._device)
@@ -66,17 +77,30 @@ class PytorchBackend:
             correct += (outputs.detach().argmax(dim=1) == batch_y).sum()
             gradients = torch.autograd.grad(self._loss(outputs, batch_y), parameters)
             with torch.no_grad():
-                for parameter, velocity, gradient in zip(parameters, velocities, gradients, strict=True):
-                    velocity.mul_(self._momentum).sub_(gradient, alpha=rate)
-                    parameter.add_(velocity)
-        difference = [
-            (after.detach() - before).cpu().numpy().astype(np.float64)
-            for after, before in zip(parameters, initial, strict=True)
-        ]
-        return Trained(difference, int(correct))
+                for parameter, words, gradient in zip(parameters, kept, gradients, strict=True):
+                    self._update(parameter, words, gradient, rate)
+        state_difference = _differences(kept, initial_state) if self._optimiser.state else []
+        return Trained(_differences(parameters, initial), int(correct), state_difference)
 
     def close(self) -> None:
         """Nothing to give back."""
+
+    def _tensors(self, matrices: Sequence[NDArray[np.float64]]) -> list[torch.Tensor]:
+        return [torch.tensor(matrix, dtype=torch.float32, device=self._device) for matrix in matrices]
+
+    def _update(self, weights: torch.Tensor, kept: torch.Tensor, gradient: torch.Tensor, rate: float) -> None:
+        """Change weights and what the optimiser keeps of them, in place."""
+        if self._optimiser.weight_decay:
+            gradient = gradient.add(weights, alpha=self._optimiser.weight_decay)
+        match self._optimiser:
+            case Momentum(momentum=momentum):
+                kept.mul_(momentum).sub_(gradient, alpha=rate)
+                weights.add_(kept)
+            case Adagrad():
+                kept.addcmul_(gradient, gradient)
+                weights.addcdiv_(gradient, kept.sqrt().add_(LEAST_ROOT), value=-rate)
+            case _:
+                weights.sub_(gradient, alpha=rate)
 
     def _outputs(self, parameters: list[torch.Tensor], x: torch.Tensor, drawn: torch.Generator) -> torch.Tensor:
         matrices = iter(parameters)
@@ -107,3 +131,7 @@ class PytorchBackend:
             targets = functional.one_hot(labels, self._topology.classes).to(outputs.dtype)
             return 0.5 * (outputs - targets).square().sum(dim=1).mean()
         return functional.cross_entropy(outputs, labels)
+
+
+def _differences(after: list[torch.Tensor], before: list[torch.Tensor]) -> Weights:
+    return [(a.detach() - b).cpu().numpy().astype(np.float64) for a, b in zip(after, before, strict=True)]

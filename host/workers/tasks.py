@@ -20,8 +20,8 @@ class Task:
     ----------
     sample
         Which neurons of the global network it has.
-    weights
-        Its initial weights.
+    weights, state
+        Its initial weights, and what the optimiser has kept of them.
     rows
         Row numbers in the training set, ``batches x batch``.
     rate, seed
@@ -30,6 +30,7 @@ class Task:
 
     sample: Sample
     weights: Weights
+    state: Weights
     rows: NDArray[np.int64]
     rate: float
     seed: int

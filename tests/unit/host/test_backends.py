@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from random_networks import map_networks
 
 from deep3.compiler.network import reference
-from deep3.compiler.network.layers import Convolution, Dense, Dropout, Flatten, MaxPool
+from deep3.compiler.network.layers import Dense, Dropout
 from deep3.compiler.network.network import Network
-from deep3.compiler.optimisers.optimiser import Momentum
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.fixed_point import from_q3_12, to_q3_12
 from deep3.hdl.contract.program import Function, Loss
@@ -110,47 +109,6 @@ def test_the_engine_follows_float32(function: Function, loss: Loss) -> None:
         assert np.linalg.norm(got - wanted) < 0.1 * np.linalg.norm(wanted)
     assert abs(engine.correct - reference.correct) <= 2
     assert engine.engine_cycles > 0
-
-
-MAPS = Network(
-    (2, 6, 6),
-    (Convolution(5, (3, 3), function=Function.TANH), MaxPool((2, 2), (2, 2)), Flatten(), Dense(4)),
-)
-
-
-# Of maps that are pooled, near ties of noise fall out differently where activations are rounded.
-@pytest.mark.parametrize(
-    ("topology", "tolerance"), [(Network.uniform((7, 12, 4)), 0.1), (MAPS, 0.3)], ids=["dense", "maps"]
-)
-def test_momentum_is_that_of_torch_and_begins_at_rest(topology: Network, tolerance: float) -> None:
-    weights, inputs, labels = problem(topology)
-    rate, momentum = 0.0625, Momentum(0.75)
-    config = EngineConfig(convolution=True)
-    with ExitStack() as stack:
-        (engine,) = open_workers(
-            parse_workers(["golden"]), topology, config, BATCH, stack, optimiser=momentum
-        )  # fmt: skip
-        first, again = (engine.train(weights, inputs, labels, rate, seed=3) for _ in range(2))
-    float32 = PytorchBackend(topology, optimiser=momentum).train(weights, inputs, labels, rate, seed=3)
-    plain = PytorchBackend(topology).train(weights, inputs, labels, rate, seed=3)
-    for got, repeated, wanted, without in zip(
-        first.difference, again.difference, float32.difference, plain.difference, strict=True
-    ):
-        assert np.array_equal(got, repeated)
-        assert np.linalg.norm(got - wanted) < tolerance * np.linalg.norm(wanted)
-        assert np.linalg.norm(without - wanted) > 0.4 * np.linalg.norm(wanted)
-    parameters = [torch.tensor(matrix, dtype=torch.float32, requires_grad=True) for matrix in weights]
-    descent = torch.optim.SGD(parameters, rate, momentum=0.75)
-    for x, y in zip(from_q3_12(inputs), labels, strict=True):
-        found = reference.gradients(
-            topology, [p.detach().numpy().astype(np.float64) for p in parameters],
-            x.reshape(-1, *topology.input_shape), y,
-        )  # fmt: skip
-        for parameter, gradient in zip(parameters, found, strict=True):
-            parameter.grad = torch.from_numpy(gradient).to(torch.float32)
-        descent.step()
-    for got, parameter, before in zip(float32.difference, parameters, weights, strict=True):
-        np.testing.assert_allclose(got, parameter.detach().numpy() - before, atol=2e-5)
 
 
 def test_dropout_on_the_engine_changes_weights_as_float32_does_on_average() -> None:

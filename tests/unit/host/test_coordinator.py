@@ -62,7 +62,7 @@ class Adder:
         self._error = error or LinkError("board 10.0.0.9:4660 does not answer")
 
     def train(
-        self, weights: Weights, inputs: np.ndarray, labels: np.ndarray, rate: float, seed: int
+        self, weights: Weights, inputs: np.ndarray, labels: np.ndarray, rate: float, seed: int, state: object = ()
     ) -> Trained:
         if self._lives is not None and self.pushes >= self._lives:
             raise self._error
@@ -240,11 +240,11 @@ class Draws(Adder):
         self.hidden: set[int] = set()
 
     def train(
-        self, weights: Weights, inputs: np.ndarray, labels: np.ndarray, rate: float, seed: int
+        self, weights: Weights, inputs: np.ndarray, labels: np.ndarray, rate: float, seed: int, state: object = ()
     ) -> Trained:
         self.inputs.append(inputs)
         self.hidden.add(len(weights[0]))
-        return super().train(weights, inputs, labels, rate, seed)
+        return super().train(weights, inputs, labels, rate, seed, state)
 
 
 def test_each_worker_has_its_own_assignment() -> None:
@@ -270,7 +270,7 @@ class Exploding(Adder):
     """Training that diverges."""
 
     def train(
-        self, weights: Weights, inputs: np.ndarray, labels: np.ndarray, rate: float, seed: int
+        self, weights: Weights, inputs: np.ndarray, labels: np.ndarray, rate: float, seed: int, state: object = ()
     ) -> Trained:
         return Trained([np.full_like(matrix, np.nan) for matrix in weights], correct=0)
 

@@ -50,7 +50,7 @@ class Marker:
         self.given: list[np.ndarray] = []
 
     def train(
-        self, weights: Weights, inputs: np.ndarray, labels: np.ndarray, rate: float, seed: int
+        self, weights: Weights, inputs: np.ndarray, labels: np.ndarray, rate: float, seed: int, state: object = ()
     ) -> Trained:
         self.rates.append(rate)
         numbers = [np.rint(matrix) for matrix in weights]

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deep3.compiler.network.network import Network
+from deep3.compiler.optimisers.optimiser import SGD, Adagrad, Momentum, Optimiser
 from deep3.hdl.contract.fixed_point import from_q3_12, to_q3_12
 from deep3.host.global_network.global_network import GlobalNetwork
 from deep3.host.records.events import Event, Stopped, Updated
@@ -49,7 +50,9 @@ def fresh(ratio: float, seed: int = 1) -> GlobalNetwork:
     return GlobalNetwork.initialise(TOPOLOGY, ratio, seed)
 
 
-def go_on(state: RunState, shares: list[Assignment], stop_after: int | None, number: int) -> list[Event]:
+def go_on(
+    state: RunState, shares: list[Assignment], stop_after: int | None, number: int, optimiser: Optimiser = SGD
+) -> list[Event]:
     """Run to the end, or until a signal that comes after so many updates; the events."""
     events: list[Event] = []
 
@@ -58,7 +61,10 @@ def go_on(state: RunState, shares: list[Assignment], stop_after: int | None, num
         if isinstance(event, Updated) and event.iteration == stop_after:
             signal.raise_signal(number)
 
-    workers = [Worker(f"w{n}", PytorchBackend(share.local_network), share) for n, share in enumerate(shares)]
+    workers = [
+        Worker(f"w{n}", PytorchBackend(share.local_network, optimiser=optimiser), share)
+        for n, share in enumerate(shares)
+    ]
     coordinator = Coordinator(state, training_set(), workers, SCHEDULE, observe)
     if stop_after is None:
         coordinator.run()
@@ -68,29 +74,35 @@ def go_on(state: RunState, shares: list[Assignment], stop_after: int | None, num
     return events
 
 
-def reloaded(state: RunState, shares: list[Assignment], ratio: float) -> RunState:
+def reloaded(state: RunState, shares: list[Assignment], ratio: float, optimiser: Optimiser) -> RunState:
     """By way of a file, into a network that had other weights."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "state.npz"
         state.save(path)
         assert [entry.name for entry in path.parent.iterdir()] == ["state.npz"]
-        return RunState.load(path, fresh(ratio, seed=9), shares)
+        return RunState.load(path, fresh(ratio, seed=9), shares, optimiser)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.integers(1, 3),
     st.sampled_from([0.5, 1.0]),
     st.lists(st.integers(1, ITERATIONS - 1), min_size=1, max_size=3, unique=True),
+    st.sampled_from([SGD, Momentum(0.75), Adagrad(weight_decay=0.01)]),
 )
-def test_an_interrupted_run_goes_on_to_the_same_bits(workers: int, ratio: float, stops: list[int]) -> None:
+def test_an_interrupted_run_goes_on_to_the_same_bits(
+    workers: int, ratio: float, stops: list[int], optimiser: Optimiser
+) -> None:
     shares = assignments(workers, ratio)
-    whole = RunState.begin(fresh(ratio), shares, 5)
-    expected = go_on(whole, shares, None, signal.SIGINT)
-    state, events = RunState.begin(fresh(ratio), shares, 5), []
+    whole = RunState.begin(fresh(ratio), shares, 5, optimiser)
+    expected = go_on(whole, shares, None, signal.SIGINT, optimiser)
+    state, events = RunState.begin(fresh(ratio), shares, 5, optimiser), []
     for stop in [*sorted(stops), None]:
-        events += go_on(state, shares, stop, signal.SIGINT)
-        state = reloaded(state, shares, ratio)
+        events += go_on(state, shares, stop, signal.SIGINT, optimiser)
+        state = reloaded(state, shares, ratio, optimiser)
+    assert len(state.kept) == {SGD: 0, Momentum(0.75): workers}.get(optimiser, 1)
+    for kept, wanted in zip(state.kept, whole.kept, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(kept, wanted, strict=True))
     assert all(np.array_equal(a, b) for a, b in zip(state.network.weights, whole.network.weights, strict=True))
     assert (state.iteration, state.samples, state.multiply_adds) == (ITERATIONS, whole.samples, whole.multiply_adds)
     assert state.finished
