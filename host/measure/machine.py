@@ -18,6 +18,8 @@ from deep3.compiler.network.network import Network
 from deep3.cost_model.costs import Coefficients
 from deep3.cost_model.profile import OperationPoint, Profile, StepFit, step_features
 from deep3.errors import Deep3Error
+from deep3.host.workers.dense import can_compile
+from deep3.host.workers.open import open_processor
 from deep3.host.workers.pytorch import PytorchBackend
 
 from .operations import Timer, measure_link, measure_operations
@@ -53,13 +55,15 @@ class ProfilingError(Deep3Error):
 
 
 def fingerprint(device: str) -> dict[str, str]:
-    """What a profile depends on: processor, threads, libraries, and the GPU where it is one."""
+    """What a profile depends on: processor, threads, libraries, how a cpu worker computes, the GPU where it is one."""
     parts = {
         "processor": _processor(),
         "cpus": str(os.cpu_count()),
         "torch": torch.__version__,
         "system": platform.platform(terse=True),
     }
+    if device == "cpu":
+        parts["worker"] = "compiled" if can_compile() else "numpy"
     if device == "cuda":
         parts["gpu"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     return parts
@@ -153,7 +157,7 @@ def _data(sizes: tuple[int, ...], batch: int, seed: int) -> _Data:
 
 def _step(sizes: tuple[int, ...], batch: int, device: str, seed: int) -> Callable[[], object]:
     """`BATCHES` steps of the worker."""
-    backend = PytorchBackend(Network.uniform(sizes), device)
+    backend = open_processor(device, Network.uniform(sizes))
     weights, inputs, labels = _data(sizes, batch, seed)
     return lambda: backend.train(weights, inputs, labels, 1e-3, 1)
 

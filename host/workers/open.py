@@ -17,13 +17,15 @@ from deep3.host.link.serial import MAX_BAUD, MIN_BAUD
 from deep3.sim.board.errors import BoardBuildError
 
 from .base import Backend, BackendError, WorkerUsageError
+from .dense_steps import is_computed
 from .engine import FpgaBackend
 from .engine_choice import choose_engine
 from .threads import worker_threads
 
-__all__ = ["WorkerSpec", "check_rate", "engine_of", "open_workers", "parse_workers"]
+__all__ = ["WorkerSpec", "check_rate", "engine_of", "open_processor", "open_workers", "parse_workers"]
 
 COUNTED = ("cpu", "cuda", "golden", "virtual")
+PROCESSORS = ("cpu", "cuda")
 CHOSEN = ("golden", "virtual")
 """Workers that are an engine of whatever size."""
 BOARDS = ("board", "serial")
@@ -180,19 +182,44 @@ def open_workers(
     BackendError, LinkError
         When one cannot start, or the network does not fit it.
     """
-    # PyTorch takes seconds to import; naming workers and driving boards do without it.
-    from .pytorch import use_threads
+    threads = worker_threads(batch * topology.training_multiply_adds, len(specs))
+    if any(spec.kind == "golden" for spec in specs):
+        # Its twin computes with PyTorch, which takes a second to import.
+        from .pytorch import use_threads
 
-    use_threads(worker_threads(batch * topology.training_multiply_adds, len(specs)))
+        use_threads(threads)
     backends: list[Backend] = []
     for spec in specs:
-        backend = _open(spec, topology, config, batch, stack, take_over, optimiser)
+        if spec.kind in PROCESSORS:
+            backend: Backend = open_processor(spec.kind, topology, optimiser, threads)
+        else:
+            backend = _open_board(spec, topology, config, batch, stack, take_over, optimiser)
         stack.callback(backend.close)
         backends.append(backend)
     return backends
 
 
-def _open(
+def open_processor(kind: str, topology: Network, optimiser: Optimiser = SGD, threads: int = 1) -> Backend:
+    """A ``cpu`` or ``cuda`` worker: PyTorch, but on one thread of a CPU fully connected layers take a whole push in one
+    call.
+
+    Raises
+    ------
+    BackendError
+        For "cuda" where PyTorch finds no CUDA device.
+    """
+    # Naming workers and driving boards do without SciPy, and what is compiled without PyTorch, which takes a second.
+    if kind == "cpu" and threads == 1 and is_computed(topology):
+        from .dense import DenseBackend, can_compile
+
+        return DenseBackend(topology, optimiser, can_compile())
+    from .pytorch import PytorchBackend, use_threads
+
+    use_threads(threads)
+    return PytorchBackend(topology, kind, optimiser)
+
+
+def _open_board(
     spec: WorkerSpec,
     topology: Network,
     config: EngineConfig,
@@ -201,10 +228,6 @@ def _open(
     take_over: bool,
     optimiser: Optimiser,
 ) -> Backend:
-    if spec.kind in ("cpu", "cuda"):
-        from .pytorch import PytorchBackend
-
-        return PytorchBackend(topology, spec.kind, optimiser)
     try:
         board = open_board(spec.kind, spec.address, config, stack, spec.baud, take_over)
     except BoardBuildError as error:

@@ -59,25 +59,34 @@ def test_the_policy_is_set_only_before_torch_and_where_nobody_chose() -> None:
     assert run_python(call + "sys.modules['torch'] = sys" + shown) is None
 
 
-def test_a_small_network_starts_no_thread_beside_its_worker() -> None:
-    program = """
-import json, os
+@pytest.mark.parametrize(
+    ("network", "pytorch"),
+    [
+        ("Network.uniform((512, 256, 10))", False),
+        ("Network((2, 16, 16), (Convolution(8, (3, 3)), Flatten(), Dense(10)))", True),
+    ],
+)
+def test_a_small_network_starts_no_thread_beside_its_worker_and_loads_pytorch_only_where_it_needs_it(
+    network: str, pytorch: bool
+) -> None:
+    program = f"""
+import json, os, sys
 from contextlib import ExitStack
 import numpy as np
+from deep3.compiler.network.layers import Convolution, Dense, Flatten
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.host.global_network.global_network import GlobalNetwork
 from deep3.host.workers.open import open_workers, parse_workers
-import torch
-network = Network.uniform((512, 256, 10))
+network = {network}
 with ExitStack() as stack:
     backend = open_workers(parse_workers(["cpu"]), network, EngineConfig(), 64, stack)[0]
     before = len(os.listdir("/proc/self/task"))
     weights = GlobalNetwork.initialise(network, 1.0, 1).weights
-    backend.train(weights, np.zeros((3, 64, 512), np.int16), np.zeros((3, 64), np.int64), 0.1, 1)
-    print(json.dumps([torch.get_num_threads(), len(os.listdir("/proc/self/task")) - before]))
+    backend.train(weights, np.zeros((3, 64, network.inputs), np.int16), np.zeros((3, 64), np.int64), 0.1, 1)
+    print(json.dumps(["torch" in sys.modules, len(os.listdir("/proc/self/task")) - before]))
 """
-    assert run_python(program) == [1, 0]
+    assert run_python(program) == [pytorch, 0]
 
 
 def run_python(program: str) -> object:
