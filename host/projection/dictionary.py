@@ -1,202 +1,203 @@
-"""Streaming dictionary projection of the input data onto a subspace grown from the samples themselves.
+"""Dictionary of samples that grows with a stream until every sample lies within a relative distance of its span.
 
-Deep3 (DAC 2017), Section 6 and Figure 4: a sample whose relative distance to the span of the dictionary exceeds beta
-becomes an atom of it. The basis is kept orthonormal (Gram-Schmidt with one re-orthogonalisation), because coefficients
-of the raw, ill-conditioned dictionary would not survive 16 bits.
+Deep3 (DAC 2017), Section 6 and Figure 4; DeLight (CODES 2016), Section 3.1: a sample whose relative distance to the
+span of the dictionary exceeds beta is added to it. The span is kept as orthonormal atoms (Gram-Schmidt with
+re-orthogonalisation), because coefficients of the raw, ill-conditioned samples would not survive 16 bits.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from deep3.errors import Deep3Error
-from deep3.hdl.contract.fixed_point import MAX_VALUE, to_q3_12
+from .errors import ProjectionError
 
-__all__ = ["Projection", "ProjectionError", "basis_of_length", "fit_projection", "grow_basis"]
+__all__ = ["Dictionary", "chunk_rows", "energies"]
 
-BLOCK_SAMPLES = 128
-MIN_SCALE_SHARE = 0.35
-"""A feature is divided by its deviation, at least by this share of the largest: whitening amplifies noise."""
-LEAST_BETA = 1e-3
-"""No data need a finer threshold: this is four steps of Q3.12."""
-BISECTIONS = 16
-HEADROOM = 1.25
-"""New samples may exceed the training samples by this factor before they leave the number format."""
+CHUNK_BYTES = 1 << 20
+"""Samples that are looked at together: they stay in a core's cache while atoms are added."""
+LEAST_ROWS = 64
+PANEL = 32
+"""Samples beyond the threshold whose residuals are formed together."""
+ROUNDING = 1e-5
+"""Share of a sample's energy by which it less that of its coefficients may be wrong, in single precision."""
+LEAST_BETA = 1e-6
+"""Below, a distance is the rounding of single precision."""
+CANCELLED = 0.01
+"""Of a residual's energy: where less is left by the atoms of its panel, it is orthogonal to those before no more."""
+MOST_ENERGY = 1e36
 
 
-class ProjectionError(Deep3Error):
-    """Data or parameters that cannot be projected."""
+def chunk_rows(features: int) -> int:
+    """Rows of ``features`` single-precision numbers that are looked at together."""
+    return max(LEAST_ROWS, CHUNK_BYTES // (4 * features))
 
 
-@dataclass(frozen=True)
-class Projection:
-    """A fitted map from raw samples to the Q3.12 inputs of a network.
+def energies(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """|row|^2 of each row, below 1e-38 zero.
+
+    Raises
+    ------
+    ProjectionError
+        For values that are no numbers or whose squares leave single precision.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        found: NDArray[np.float32] = np.vecdot(x, x)
+    wrong = np.flatnonzero(~(found < MOST_ENERGY))
+    if len(wrong):
+        values = x[wrong[0]]
+        worst = values[np.argmax(np.where(np.isfinite(values), np.abs(values), np.inf))]
+        raise ProjectionError(
+            f"samples must hold finite numbers whose squares add up to less than {MOST_ENERGY:g}, not {float(worst)!r}"
+        )
+    return found
+
+
+class Dictionary:
+    """Orthonormal atoms grown from samples less a mean.
 
     Parameters
     ----------
     mean
         ``features``: subtracted from every sample.
-    basis
-        ``features x atoms``, orthonormal columns; None keeps the features as they are.
-    offset
-        ``atoms``: mean of the training coefficients, subtracted from every coefficient.
-    exponents
-        ``atoms``, int64: a coefficient is multiplied by 2^-exponent.
+    beta
+        Relative distance, 0 to 1, up to which a sample counts as known.
+    most
+        Atoms that it grows to at most, whatever the threshold says; None for as many as the features.
+
+    Attributes
+    ----------
+    chosen
+        For each atom, in the order in which they were added, the number in the stream of the sample that added it.
+    seen
+        Samples of the stream so far.
     """
 
-    mean: NDArray[np.float32]
-    basis: NDArray[np.float32] | None
-    offset: NDArray[np.float32]
-    exponents: NDArray[np.int64]
+    def __init__(self, mean: NDArray[np.float32], beta: float, most: int | None = None) -> None:
+        self.mean = mean
+        self.beta = beta
+        self.most = self.features if most is None else min(most, self.features)
+        self.chosen: list[int] = []
+        self.seen = 0
+        self._atoms = np.zeros((min(PANEL, self.most), self.features), np.float32)
+
+    @property
+    def length(self) -> int:
+        """Atoms."""
+        return len(self.chosen)
 
     @property
     def features(self) -> int:
-        """Values of a raw sample."""
+        """Values of a sample."""
         return len(self.mean)
 
     @property
-    def outputs(self) -> int:
-        """Values of a projected sample."""
-        return len(self.offset)
+    def atoms(self) -> NDArray[np.float32]:
+        """``length x features``, orthonormal rows: a view that holds until the dictionary grows."""
+        return self._atoms[: self.length]
 
-    def transform(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """``samples x features`` to ``samples x outputs``, scaled but not yet quantised."""
-        if x.ndim != 2 or x.shape[1] != self.features:
-            raise ProjectionError(f"samples must have {self.features} features, not the shape {x.shape}")
-        coefficients = _coefficients(x, self.mean, self.basis) - self.offset
-        scaled: NDArray[np.float32] = np.ldexp(coefficients, -self.exponents.astype(np.int32))
-        return scaled
+    def grow(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Extend by what ``samples x features`` need; their coefficients, ``samples x length``.
 
-    def quantise(self, x: NDArray[np.float32], what: str) -> NDArray[np.int16]:
-        """`transform` as Q3.12 words.
+        Coefficients of earlier samples stay valid when padded with zeros: what they were told to a relative error of
+        beta they still are. The outcome is that of one sample after the other, whatever the parts that the stream comes
+        in. Each coefficient is computed once, 2 x features operations; a sample beyond the threshold costs 8 x features
+        x length more.
 
         Raises
         ------
-        RangeError
-            When a value leaves the format; names ``what``, how many and the worst.
+        ProjectionError
+            For values that are no numbers; what came before them has been learned.
         """
-        return to_q3_12(self.transform(x), what)
+        rows = chunk_rows(self.features)
+        buffer = np.empty((min(rows, len(x)), self.most), np.float32)
+        parts = []
+        for chunk in tqdm(self._chunks(x), total=-(-len(x) // rows), desc="projection", unit="block", delay=2):
+            coefficients = buffer[: len(chunk)]
+            self._grow_chunk(chunk, coefficients)
+            parts.append(coefficients[:, : self.length].copy())
+        found = np.empty((len(x), self.length), np.float32)
+        for start, part in zip(range(0, len(x), rows), parts, strict=True):
+            found[start : start + rows, : part.shape[1]] = part
+        # The first samples miss the atoms that later ones added.
+        short = sum(len(part) for part in parts if part.shape[1] < self.length)
+        for start, chunk in zip(range(0, short, rows), self._chunks(x[:short]), strict=True):
+            told = parts[start // rows].shape[1]
+            np.matmul(chunk, self.atoms[told:].T, out=found[start : start + rows, told:])
+        return found
 
+    def coefficients(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Of ``samples x features``, ``samples x length``; nothing is learned."""
+        rows = chunk_rows(self.features)
+        found = np.empty((len(x), self.length), np.float32)
+        for start, chunk in zip(range(0, len(x), rows), self._chunks(x), strict=True):
+            np.matmul(chunk, self.atoms.T, out=found[start : start + rows])
+        return found
 
-def fit_projection(x: NDArray[np.float32], beta: float | None, embedding: int | None = None) -> Projection:
-    """Fit to training samples ``samples x features``.
+    def _chunks(self, x: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        """Rows less the mean, each chunk in the place of the one before."""
+        rows = chunk_rows(self.features)
+        buffer = np.empty((min(rows, len(x)), self.features), np.float32)
+        for start in range(0, len(x), rows):
+            part = x[start : start + rows]
+            yield np.subtract(part, self.mean, out=buffer[: len(part)])
 
-    With neither ``beta`` nor ``embedding`` the features themselves are centred and scaled. With ``beta`` they are
-    expressed in a basis that grows until every sample is within the relative distance ``beta`` of it; with
-    ``embedding`` in one of exactly so many columns (`basis_of_length`). Scales are powers of two, so that scaling a
-    coefficient loses nothing.
+    def _grow_chunk(self, x: NDArray[np.float32], coefficients: NDArray[np.float32]) -> None:
+        energy = energies(x)
+        limit = max(self.beta, LEAST_BETA) ** 2 * energy
+        left, doubtful = energy.copy(), limit - np.float32(ROUNDING) * energy
+        doubtful[energy == 0] = np.inf
+        done = told = 0
+        while True:
+            told = self._tell(x, coefficients, left, told)
+            if self.length == self.most:
+                break
+            rows = done + np.flatnonzero(left[done:] > doubtful[done:])[:PANEL]
+            if not len(rows):
+                break
+            self._add(x[rows], coefficients[rows, :told], limit[rows], rows)
+            done = int(rows[-1]) + 1
+        self.seen += len(x)
 
-    Raises
-    ------
-    ProjectionError
-        For a beta outside (0, 1), both a beta and an embedding, an embedding that the samples cannot give, or samples
-        that are all equal.
-    """
-    if beta is not None and embedding is not None:
-        raise ProjectionError(f"give a threshold beta or a length of the embedding, not both ({beta!r}, {embedding!r})")
-    if beta is not None and not 0 < beta < 1:
-        raise ProjectionError(f"projection threshold beta must be between 0 and 1, not {beta!r}")
-    mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
-    basis = None
-    if beta is not None:
-        basis = grow_basis(x - mean, beta)
-    elif embedding is not None:
-        basis = basis_of_length(x - mean, embedding)
-    coefficients = _coefficients(x, mean, basis)
-    offset = coefficients.mean(axis=0, dtype=np.float64).astype(np.float32)
-    coefficients -= offset
-    deviation = coefficients.std(axis=0, dtype=np.float64)
-    if not (deviation > 0).any():
-        raise ProjectionError("training samples must differ from each other, but are all equal")
-    exponents = np.rint(np.log2(np.maximum(deviation, MIN_SCALE_SHARE * deviation.max())))
-    # A rare, large value of an otherwise small feature must fit the format too.
-    largest = np.maximum(np.abs(coefficients).max(axis=0), np.finfo(np.float32).tiny)
-    exponents = np.maximum(exponents, np.ceil(np.log2(HEADROOM * largest.astype(np.float64) / MAX_VALUE)))
-    return Projection(mean, basis, offset, exponents.astype(np.int64))
+    def _tell(
+        self, x: NDArray[np.float32], coefficients: NDArray[np.float32], left: NDArray[np.float32], told: int
+    ) -> int:
+        """Coefficients of the atoms from number ``told`` on, and the energy that they leave (Pythagoras)."""
+        if told < self.length:
+            new = coefficients[:, told : self.length]
+            np.matmul(x, self._atoms[told : self.length].T, out=new)
+            left -= np.vecdot(new, new)
+        return self.length
 
-
-def basis_of_length(x: NDArray[np.float32], length: int) -> NDArray[np.float32]:
-    """Orthonormal basis ``features x length`` of (centred) rows of ``x``.
-
-    A smaller beta gives more atoms, so bisection finds the largest that gives ``length`` or more; of those the first
-    ``length``, in the order in which the samples added them, are kept.
-
-    Raises
-    ------
-    ProjectionError
-        Where the samples span fewer dimensions to a relative error of `LEAST_BETA`, or ``length`` is none.
-    """
-    if not 1 <= length <= x.shape[1]:
-        raise ProjectionError(f"embedding must be between 1 and the {x.shape[1]} features of a sample, not {length!r}")
-    basis = grow_basis(x, LEAST_BETA, most=length)
-    if basis.shape[1] < length:
-        raise ProjectionError(
-            f"embedding must be at most {basis.shape[1]}, not {length!r}: the samples span no more dimensions"
-        )
-    low, high = LEAST_BETA, 1.0
-    # Without a total: it mostly ends before the last.
-    for _ in tqdm(iter(range(BISECTIONS)), desc=f"projection to {length} columns", unit="threshold", delay=2):
-        middle = float(np.sqrt(low * high))
-        longer = grow_basis(x, middle, most=length + 1)
-        if longer.shape[1] >= length:
-            low, basis = middle, longer
-        else:
-            high = middle
-        if longer.shape[1] == length:
-            break
-    return basis[:, :length].copy()
-
-
-def grow_basis(
-    x: NDArray[np.float32], beta: float, basis: NDArray[np.float32] | None = None, most: int | None = None
-) -> NDArray[np.float32]:
-    """Orthonormal basis ``features x atoms`` that holds each (centred) row of ``x`` to the relative error ``beta``.
-
-    A given ``basis`` is extended: its columns come first and unchanged, so coefficients computed before stay valid
-    when padded with zeros. It has at most ``most`` atoms, and the rows behind the one that added the last are not
-    looked at. Costs 2 x features x atoms multiply-adds a sample, and as much again for each new atom.
-    """
-    features = x.shape[1]
-    capacity = min(features, len(x) + (0 if basis is None else basis.shape[1]), features if most is None else most)
-    columns = np.zeros((features, capacity), dtype=np.float32)
-    atoms = 0
-    if basis is not None:
-        atoms = basis.shape[1]
-        columns[:, :atoms] = basis
-    energy = np.einsum("ij,ij->i", x, x, dtype=np.float64)
-    starts = tqdm(
-        range(0, len(x), BLOCK_SAMPLES), desc="projection", unit="block", delay=2, disable=most is not None
-    )
-    for start in starts:
-        if atoms == capacity and most is not None:
-            break
-        block = x[start : start + BLOCK_SAMPLES]
-        limit = beta**2 * energy[start : start + BLOCK_SAMPLES]
-        residual = block - (block @ columns[:, :atoms]) @ columns[:, :atoms].T
-        left = np.einsum("ij,ij->i", residual, residual, dtype=np.float64)
-        for row in range(len(block)):
-            if left[row] <= limit[row] or atoms == capacity:
+    def _add(
+        self,
+        x: NDArray[np.float32],
+        coefficients: NDArray[np.float32],
+        limit: NDArray[np.float32],
+        rows: NDArray[np.int64],
+    ) -> None:
+        """Atoms of those of a panel of samples that are beyond their limit, one after the other."""
+        known = self.atoms
+        residuals = x - coefficients @ known
+        residuals -= (residuals @ known.T) @ known
+        for residual, most, row in zip(residuals, limit, rows, strict=True):
+            before = residual @ residual
+            fresh = self._atoms[len(known) : self.length]
+            residual -= (fresh @ residual) @ fresh
+            left = residual @ residual
+            if left <= most:
                 continue
-            known = columns[:, :atoms]
-            atom = residual[row] - known @ (known.T @ residual[row])
-            length = float(np.sqrt(np.dot(atom, atom)))
-            if length**2 <= limit[row]:
+            against = self.atoms if left < CANCELLED * before else fresh
+            residual -= (against @ residual) @ against
+            left = residual @ residual
+            if left <= most:
                 continue
-            columns[:, atoms] = atom / length
-            # The rest of the block sees the new atom at once; one rank-one update does it.
-            share = residual[row:] @ columns[:, atoms]
-            residual[row:] -= np.outer(share, columns[:, atoms])
-            left[row:] -= share.astype(np.float64) ** 2
-            atoms += 1
-    return columns[:, :atoms].copy()
-
-
-def _coefficients(
-    x: NDArray[np.float32], mean: NDArray[np.float32], basis: NDArray[np.float32] | None
-) -> NDArray[np.float32]:
-    coefficients: NDArray[np.float32] = x - mean
-    if basis is not None:
-        coefficients = coefficients @ basis
-    return coefficients
+            if self.length == len(self._atoms):
+                wider = np.zeros((min(2 * self.length, self.most), self.features), np.float32)
+                wider[: self.length] = self._atoms
+                self._atoms = wider
+            np.divide(residual, np.sqrt(left), out=self._atoms[self.length])
+            self.chosen.append(self.seen + int(row))
+            if self.length == self.most:
+                return

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from deep3.hdl.contract.fixed_point import MAX_VALUE
 
-from .dictionary import HEADROOM, Projection, ProjectionError
+from .errors import ALL_EQUAL, ProjectionError
+from .projection import HEADROOM, Projection
 
 __all__ = ["fit_scaling", "is_plain"]
 
@@ -30,7 +31,7 @@ def fit_scaling(x: NDArray[np.float32], channels: int) -> Projection:
     centred = maps - mean[:, None]
     deviation = centred.std(axis=(0, 2))
     if not (deviation > 0).any():
-        raise ProjectionError("training samples must differ from each other, but are all equal")
+        raise ProjectionError(ALL_EQUAL)
     exponents = np.rint(np.log2(np.maximum(deviation, deviation.max() / 16)))
     largest = np.maximum(np.abs(centred).max(axis=(0, 2)), np.finfo(np.float32).tiny)
     exponents = np.maximum(exponents, np.ceil(np.log2(HEADROOM * largest / MAX_VALUE))).astype(np.int64)

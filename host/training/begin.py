@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from deep3.hdl.contract.config import EngineConfig
 from deep3.host.data import Dataset, load
 from deep3.host.global_network.global_network import GlobalNetwork
-from deep3.host.projection.dictionary import Projection
+from deep3.host.projection.projection import Projection
 from deep3.host.workers.assignment import Assignment, Worker, equal_assignments
 from deep3.host.workers.open import WorkerSpec, check_rate, engine_of, open_workers, parse_workers
 

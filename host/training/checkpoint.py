@@ -15,7 +15,7 @@ from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12
 from deep3.host.data import Origin
 from deep3.host.data.arrays import read_npz
 from deep3.host.global_network.global_network import GlobalNetwork
-from deep3.host.projection.dictionary import Projection
+from deep3.host.projection.projection import Projection
 
 __all__ = ["Checkpoint", "CheckpointError"]
 

@@ -14,7 +14,7 @@ from deep3.compiler.network.network import Network
 from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12
 from deep3.hdl.contract.program import Loss
 from deep3.host.data import read_memory
-from deep3.host.projection.dictionary import Projection
+from deep3.host.projection.projection import Projection
 from deep3.host.projection.scaling import is_plain
 
 from .checkpoint import Checkpoint, CheckpointError

@@ -11,7 +11,7 @@ from deep3.host.data import Origin, Table, load_table
 from deep3.host.data.sources import is_path
 from deep3.host.data.table import Part
 from deep3.host.global_network.global_network import GlobalNetwork
-from deep3.host.projection.dictionary import Projection
+from deep3.host.projection.projection import Projection
 
 from .checkpoint import Checkpoint, CheckpointError
 from .import_model import import_for

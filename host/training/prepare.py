@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12
+from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12, to_q3_12
 from deep3.host.data import Dataset
-from deep3.host.projection.dictionary import Projection, fit_projection
+from deep3.host.projection.projection import Projection, fit_projection
 from deep3.host.projection.scaling import fit_scaling
 
 from .coordinator import TrainingSet
@@ -61,11 +61,13 @@ def prepare(
         )
     order = np.random.default_rng([settings.seed, 1]).permutation(samples)
     validation, training = order[:validation_samples], order[validation_samples:]
-    if projection is None and channels:
-        projection = fit_scaling(dataset.x_train[training], channels)
-    elif projection is None:
-        projection = fit_projection(dataset.x_train[training], settings.projection, settings.embedding)
-    inputs = projection.quantise(dataset.x_train[training], f"{dataset.name}: training inputs")
+    x, what = dataset.x_train[training], f"{dataset.name}: training inputs"
+    if projection is None and not channels:
+        projection, embedding = fit_projection(x, settings.projection, settings.embedding)
+        inputs = to_q3_12(embedding, what)
+    else:
+        projection = projection or fit_scaling(x, channels)
+        inputs = projection.quantise(x, what)
     validation_inputs, clipped_validation = _unseen(projection, dataset.x_train[validation])
     test_inputs, clipped_test = _unseen(projection, dataset.x_test)
     labels = dataset.y_train[training], dataset.y_train[validation]

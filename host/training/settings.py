@@ -67,7 +67,7 @@ class TrainSettings:
     projection
         Threshold beta of the dictionary projection; None keeps the features.
     embedding
-        Length of the projection in place of its threshold (`host.projection.dictionary.basis_of_length`), as
+        Length of the projection in place of its threshold (`host.projection.rotation.axes_of_length`), as
         ``deep3 size`` answers; None for none.
     error_threshold
         Validation error (0 to 1) below which the run ends early; 0 for never.

@@ -33,7 +33,7 @@ from deep3.host.data.lzw import decompress
 from deep3.host.global_network.global_network import GlobalNetwork
 from deep3.host.link.discovery import DiscoveryError, parse_place
 from deep3.host.link.errors import LinkError
-from deep3.host.projection.dictionary import Projection
+from deep3.host.projection.projection import Projection
 from deep3.host.training.checkpoint import Checkpoint, CheckpointError
 from deep3.host.workers.base import BackendError
 from deep3.host.workers.open import parse_workers

@@ -13,7 +13,7 @@ from deep3.hdl.contract.program import Function, Loss
 from deep3.host.cli import main
 from deep3.host.data.dataset import Origin
 from deep3.host.global_network.global_network import GlobalNetwork
-from deep3.host.projection.dictionary import Projection
+from deep3.host.projection.projection import Projection
 from deep3.host.training.checkpoint import Checkpoint
 
 SIZE = "size --board ecpix5-85f --features 64 --hidden 8 --classes 10"

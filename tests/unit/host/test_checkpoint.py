@@ -9,7 +9,7 @@ from deep3.compiler.network.network import Network
 from deep3.hdl.contract.program import Function, Loss
 from deep3.host.data import Origin
 from deep3.host.global_network.global_network import GlobalNetwork
-from deep3.host.projection.dictionary import fit_projection
+from deep3.host.projection.projection import fit_projection
 from deep3.host.training.checkpoint import Checkpoint, CheckpointError
 
 NAMES = ("cat", "dog", "emu")
@@ -18,7 +18,7 @@ ORIGIN = Origin("/data/own.csv", "kind", "ab12")
 
 def make(seed: int, beta: float | None = 0.4) -> Checkpoint:
     x = np.random.default_rng(seed).normal(size=(60, 7)).astype(np.float32)
-    projection = fit_projection(x, beta)
+    projection, _ = fit_projection(x, beta)
     topology = Network.uniform((projection.outputs, 8, 3), Function.SIGMOID, Loss.MSE)
     return Checkpoint(GlobalNetwork.initialise(topology, 0.5, seed), projection, NAMES, ORIGIN, seed)
 

@@ -11,7 +11,8 @@ from deep3.compiler.network.network import Network
 from deep3.host.cli import main
 from deep3.host.data import DataError, load
 from deep3.host.global_network.global_network import GlobalNetwork
-from deep3.host.projection.dictionary import ProjectionError, fit_projection
+from deep3.host.projection.errors import ProjectionError
+from deep3.host.projection.projection import fit_projection
 from deep3.host.training.checkpoint import Checkpoint, CheckpointError
 from deep3.host.training.predict import predict
 
@@ -25,7 +26,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)
     np.savez("own.npz", X=X, y=KINDS)
     own = load("own.npz")
-    projection = fit_projection(own.x_train, None)
+    projection, _ = fit_projection(own.x_train, None)
     network = GlobalNetwork.initialise(Network.uniform((4, 5, 3)), 1.0, 1)
     (tmp_path / "run").mkdir()
     Checkpoint(network, projection, own.class_names, own.origin, 7).save(tmp_path / "run" / "checkpoint.npz")
