@@ -7,9 +7,9 @@ from deep3.compiler.layout import Layout
 from deep3.compiler.lowering import lower
 from deep3.compiler.network.layers import Dropout
 from deep3.compiler.network.network import Network
-from deep3.compiler.optimisers.optimiser import SGD, Optimiser
+from deep3.compiler.optimisers.optimiser import SGD, Adagrad, Optimiser
 from deep3.compiler.tensors import DoesNotFit
-from deep3.hdl.contract.config import BANK_GRANULARITY_WORDS, LIMITS, EngineConfig
+from deep3.hdl.contract.config import BANK_GRANULARITY_WORDS, LEAST_ENTRIES_OF_ADAGRAD, LIMITS, EngineConfig
 from deep3.hdl.contract.program import ADDRESS_BITS
 
 from .boards import RoutedShape
@@ -125,8 +125,12 @@ def layouts(network: Network, like: EngineConfig, batch: int, buffers: int) -> I
 def able(network: Network, like: EngineConfig, optimiser: Optimiser = SGD) -> EngineConfig:
     """An engine like another, with the options that a network and its optimiser need."""
     dropout = like.dropout or any(isinstance(layer, Dropout) for layer in network.layers)
-    convolution = like.convolution or dropout or optimiser.state or not network.is_dense
-    return replace(like, convolution=convolution, dropout=dropout)
+    convolution = like.convolution or dropout or optimiser.elementwise or not network.is_dense
+    adagrad = like.adagrad or isinstance(optimiser, Adagrad)
+    entries = max(like.activation_entries, LEAST_ENTRIES_OF_ADAGRAD if adagrad else 0)
+    return replace(
+        like, convolution=convolution, dropout=dropout, adagrad=adagrad, activation_entries=entries
+    )
 
 
 def _roomy(network: Network, like: EngineConfig, optimiser: Optimiser = SGD) -> EngineConfig:

@@ -51,6 +51,11 @@ class _Rule:
         """Whether it keeps a number for each weight from batch to batch."""
         return False
 
+    @property
+    def elementwise(self) -> bool:
+        """Whether it takes passes over single words, for which an engine must have convolution."""
+        return self.state or self.weight_decay > 0
+
     def rate_divisor(self, batch: int) -> float:
         """The engine's rate is the learning rate divided by this: it multiplies sums over a batch."""
         return batch
@@ -103,6 +108,10 @@ class Momentum(_Rule):
     def mantissa(self) -> int:
         """The momentum in U0.15."""
         return round(self.momentum * 32768)
+
+    def state_unit(self, batch: int) -> float:
+        """What 1 in an engine's word of the state stands for: words are velocities times the momentum."""
+        return super().state_unit(batch) * 32768 / self.mantissa
 
 
 @dataclass(frozen=True)

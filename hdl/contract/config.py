@@ -14,7 +14,7 @@ from deep3.errors import Deep3Error
 from .instruction import DEEP_ENCODING, FLAT_ENCODING, Encoding
 from .program import ADDRESS_BITS, LABEL_ADDRESS_BITS, Mode, Space, counter_word
 
-__all__ = ["BANK_GRANULARITY_WORDS", "LIMITS", "ConfigError", "EngineConfig", "Limit"]
+__all__ = ["BANK_GRANULARITY_WORDS", "LEAST_ENTRIES_OF_ADAGRAD", "LIMITS", "ConfigError", "EngineConfig", "Limit"]
 
 BANK_GRANULARITY_WORDS = 1024
 """Operand banks come in whole block RAMs of 1024 x 18 bits (ECP5 DP16KD, Xilinx RAMB18)."""

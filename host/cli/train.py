@@ -5,6 +5,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from deep3.host.global_network.learning_rate import SCHEDULES
 from deep3.host.training.interruption import raise_on_sigterm
 from deep3.host.training.settings import ACTIVATIONS, LOSSES, OPTIMISERS, SettingsError, TrainSettings
 from deep3.host.workers.threads import wait_without_spinning
@@ -75,7 +76,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     _number(parser, "n-push", int, "batches of a push: what a worker trains before it sends its change of weights")
     _number(parser, "ratio", float, "share of the hidden neurons that a worker takes")
     _number(parser, "epochs", float, "passes over the training samples, all workers together")
-    _number(parser, "rate", float, "learning rate; it falls eightfold over the run, by halves")
+    _number(parser, "rate", float, "learning rate at the beginning")
+    parser.add_argument(
+        "--schedule",
+        choices=SCHEDULES,
+        help="how it goes on: constant; linear or cosine to a hundredth; step to an eighth, by halves (default step)",
+    )
     parser.add_argument("--optimiser", choices=OPTIMISERS, help="how gradients change weights (default sgd)")
     parser.add_argument(
         "--momentum",

@@ -12,7 +12,7 @@ from deep3.compiler.network.network import Network
 from deep3.errors import Deep3Error
 
 __all__ = [
-    "Evaluation", "GlobalNetwork", "NetworkError", "Sample", "Weights", "draw_sample", "gather", "learning_rate",
+    "Evaluation", "GlobalNetwork", "NetworkError", "Sample", "Weights", "draw_sample", "gather",
     "local_network", "local_sizes", "scatter_add",
 ]  # fmt: skip
 
@@ -23,9 +23,6 @@ engine's memory (`compiler.network.network.Network.weight_shapes`)."""
 Sample = tuple[NDArray[np.int64], ...]
 """For the input and every layer, the indices of the sampled neurons, ascending; empty for all of a network whose layers
 are not all fully connected."""
-
-RATE_DECAY = 10.0
-"""The learning rate of the last iterations is this many times smaller, to the nearest power of two: eight times."""
 
 
 class NetworkError(Deep3Error):
@@ -90,14 +87,6 @@ def scatter_add(network: Network, matrices: Weights, sample: Sample, difference:
         return
     for layer, index in enumerate(_blocks(network.sizes, sample)):
         matrices[layer][index] += difference[layer]
-
-
-def learning_rate(base: float, ratio: float, progress: float) -> float:
-    """``base / ratio``, halved three times over a run; ``progress`` runs from 0 to 1.
-
-    Powers of two, because a rate that only shifts keeps every bit of the engine's rate multiplier.
-    """
-    return math.ldexp(base / ratio, -round(progress * math.log2(RATE_DECAY)))
 
 
 class GlobalNetwork:

@@ -12,7 +12,7 @@ from deep3.host.data import Dataset, load
 from deep3.host.global_network.global_network import GlobalNetwork
 from deep3.host.projection.projection import Projection
 from deep3.host.workers.assignment import Assignment, Worker, equal_assignments
-from deep3.host.workers.open import WorkerSpec, check_rate, engine_of, open_workers, parse_workers
+from deep3.host.workers.open import WorkerSpec, check_rates, engine_of, open_workers, parse_workers
 
 from .checkpoint import Checkpoint, CheckpointError
 from .coordinator import Schedule
@@ -112,7 +112,7 @@ def begin(
         check_classes(settings.model, imported.network.classes, dataset.name, dataset.classes)
         network = GlobalNetwork(imported.network, settings.ratio, imported.weights)
     first = network.copy() if network and settings.model is not None else None
-    check_rate(specs, settings.rate, settings.ratio, settings.batch)
+    check_rates(specs, settings.rates, settings.batch, settings.update_rule)
     channels = network.topology.channels if first and network else 0
     prepared = prepare(dataset, settings, projection, channels)
     if network is None:
@@ -164,4 +164,5 @@ def make_schedule(settings: TrainSettings, samples: float, assignments: Sequence
         error_threshold=settings.error_threshold,
         evaluate_every=max(1, iterations // EVALUATIONS),
         deterministic=settings.deterministic,
+        shape=settings.schedule,
     )

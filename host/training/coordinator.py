@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from deep3.errors import Deep3Error
-from deep3.host.global_network.global_network import learning_rate
+from deep3.host.global_network.learning_rate import learning_rate
 from deep3.host.records.events import Evaluated, Event, Finished, Started, Stopped, Updated, WorkerLost
 from deep3.host.workers.assignment import Assignment, Worker
 from deep3.host.workers.tasks import Failure, Task, Update
@@ -65,8 +65,9 @@ class Schedule:
         Samples that all workers together train on, repeats counted; to the nearest batch.
     iterations
         Pushes that this will take, about: the measure of how far the learning rate has fallen.
-    rate
-        Learning rate of a network that is not subsampled; see `host.global_network.global_network.learning_rate`.
+    rate, shape
+        Learning rate of a network that is not subsampled, and how it falls; see
+        `host.global_network.learning_rate.learning_rate`.
     error_threshold
         The run ends when the validation error (0 to 1) falls below this.
     evaluate_every
@@ -81,6 +82,7 @@ class Schedule:
     error_threshold: float
     evaluate_every: int
     deterministic: bool
+    shape: str = "step"
 
 
 class Coordinator:
@@ -199,7 +201,7 @@ class Coordinator:
         sample = assignment.draw_sample(worker.sampling)
         rows = worker.stream.take(batches, assignment.batch)
         progress = min(1.0, state.iteration / self._schedule.iterations)
-        rate = learning_rate(self._schedule.rate, assignment.ratio, progress)
+        rate = learning_rate(self._schedule.rate, assignment.ratio, progress, self._schedule.shape)
         seed = int(worker.rounding.integers(1, 1 << 32))
         return Task(sample, *state.parts(number, sample), rows, rate, seed)
 

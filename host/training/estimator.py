@@ -68,7 +68,15 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     epochs
         Passes over the training samples, all workers together.
     rate
-        Learning rate for the mean gradient of a batch; it falls eightfold over the run.
+        Learning rate for the mean gradient of a batch.
+    schedule
+        How it falls over the run: "constant", "linear", "cosine" or "step".
+    optimiser
+        "sgd", "momentum" or "adagrad".
+    momentum
+        Share of the velocity that is left after a batch; None for 0.9 with "momentum", and else for none.
+    weight_decay
+        So many times the weights are added to their gradients.
     projection
         Threshold beta of the dictionary projection; None keeps the features.
     embedding
@@ -120,6 +128,10 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ratio: float = 1.0,
         epochs: float = 30.0,
         rate: float = 0.1,
+        schedule: str = "step",
+        optimiser: str = "sgd",
+        momentum: float | None = None,
+        weight_decay: float = 0.0,
         projection: float | None = None,
         embedding: int | None = None,
         validation_share: float = 0.1,
@@ -136,6 +148,10 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.ratio = ratio
         self.epochs = epochs
         self.rate = rate
+        self.schedule = schedule
+        self.optimiser = optimiser
+        self.momentum = momentum
+        self.weight_decay = weight_decay
         self.projection = projection
         self.embedding = embedding
         self.validation_share = validation_share

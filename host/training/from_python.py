@@ -79,7 +79,8 @@ def train(
         for fully connected layers of the option hidden.
     **options
         Of `host.training.settings.TrainSettings`: hidden, workers, activation, loss, batch, n_push, ratio, epochs,
-        rate, projection, error_threshold, validation_share, seed, deterministic and so on.
+        rate, schedule, optimiser, momentum, weight_decay, projection, error_threshold, validation_share, seed,
+        deterministic and so on.
 
     Raises
     ------

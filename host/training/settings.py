@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from deep3.compiler.network.network import Network
 from deep3.compiler.optimisers.optimiser import Adagrad, Momentum, Optimiser, OptimiserError, Sgd
 from deep3.errors import UsageError
 from deep3.hdl.contract.program import Function, Loss
+from deep3.host.global_network.learning_rate import SCHEDULES, learning_rate
 
 __all__ = ["ACTIVATIONS", "LOSSES", "OPTIMISERS", "SettingsError", "TrainSettings"]
 
@@ -56,8 +58,9 @@ class TrainSettings:
         Share of the hidden neurons that a worker's local network takes.
     epochs
         Passes over the training samples, all workers together.
-    rate
-        Learning rate for the mean gradient of a batch.
+    rate, schedule
+        Learning rate for the mean gradient of a batch, and how it falls over the run: a key of
+        `host.global_network.learning_rate.SCHEDULES`.
     optimiser
         One of `OPTIMISERS`; of sgd with a momentum that is not 0, momentum.
     momentum
@@ -102,6 +105,7 @@ class TrainSettings:
     ratio: float = 1.0
     epochs: float = 30.0
     rate: float = 0.1
+    schedule: str = "step"
     optimiser: str = "sgd"
     momentum: float | None = None
     weight_decay: float = 0.0
@@ -120,17 +124,17 @@ class TrainSettings:
     def __post_init__(self) -> None:
         for size in self.hidden:
             _check("hidden", size, 1, MAX_SIZE)
-        if self.activation not in ACTIVATIONS:
-            raise SettingsError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}")
-        if self.loss not in LOSSES:
-            raise SettingsError(f"loss must be one of {', '.join(LOSSES)}, not {self.loss!r}")
+        choices: dict[str, Iterable[str]] = {
+            "activation": ACTIVATIONS, "loss": LOSSES, "schedule": SCHEDULES, "optimiser": OPTIMISERS
+        }  # fmt: skip
+        for name, names in choices.items():
+            if getattr(self, name) not in tuple(names):
+                raise SettingsError(f"{name} must be one of {', '.join(names)}, not {getattr(self, name)!r}")
         _check("batch", self.batch, 1, MAX_SIZE)
         _check("n-push", self.n_push, 1, MOST_PUSHED_BATCHES)
         _check_above("ratio", self.ratio, 0, 1)
         _check_above("epochs", self.epochs, 0, 100_000)
         _check_above("rate", self.rate, 0, 100)
-        if self.optimiser not in OPTIMISERS:
-            raise SettingsError(f"optimiser must be one of {', '.join(OPTIMISERS)}, not {self.optimiser!r}")
         if self.optimiser == "adagrad" and self.momentum:
             raise SettingsError(f"momentum must be left out with the optimiser adagrad, not {self.momentum!r}")
         try:
@@ -168,6 +172,12 @@ class TrainSettings:
         if self.optimiser == "sgd" and not self.momentum:
             return Sgd(weight_decay=self.weight_decay)
         return Momentum(USUAL_MOMENTUM if self.momentum is None else self.momentum, weight_decay=self.weight_decay)
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """Learning rates of a local network at the beginning of the run and at its end."""
+        first, last = (learning_rate(self.rate, self.ratio, progress, self.schedule) for progress in (0.0, 1.0))
+        return first, last
 
     def topology(self, inputs: int, classes: int) -> Network:
         """The global network for samples of ``inputs`` features."""

@@ -81,7 +81,7 @@ def what_fits(network: Network, config: EngineConfig, batch: int, optimiser: Opt
     needed = engine_holding(network, config, batch, optimiser=optimiser)
     if needed is None:
         return "no engine is that large: a smaller --ratio, --hidden or --batch would fit"
-    lacking = [name for name in ("convolution", "dropout") if getattr(needed, name) > getattr(config, name)]
+    lacking = [name for name in ("convolution", "dropout", "adagrad") if getattr(needed, name) > getattr(config, name)]
     words = "".join(f"{name} = true, " for name in lacking)
     words += ", ".join(
         f"{name} = {max(getattr(needed, name), getattr(config, name))}"

@@ -12,7 +12,6 @@ from deep3.compiler.optimisers.optimiser import SGD, Optimiser
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.protocol import UART_BAUD, UDP_PORT
 from deep3.host.board.by_address import open_board
-from deep3.host.global_network.global_network import learning_rate
 from deep3.host.link.serial import MAX_BAUD, MIN_BAUD
 from deep3.sim.board.errors import BoardBuildError
 
@@ -22,7 +21,7 @@ from .engine import FpgaBackend
 from .engine_choice import choose_engine
 from .threads import worker_threads
 
-__all__ = ["WorkerSpec", "check_rate", "engine_of", "open_processor", "open_workers", "parse_workers"]
+__all__ = ["WorkerSpec", "check_rates", "engine_of", "open_processor", "open_workers", "parse_workers"]
 
 COUNTED = ("cpu", "cuda", "golden", "virtual")
 PROCESSORS = ("cpu", "cuda")
@@ -146,8 +145,10 @@ def engine_of(
     return given or EngineConfig()
 
 
-def check_rate(specs: list[WorkerSpec], rate: float, ratio: float, batch: int) -> None:
-    """The learning rate is within reach of the engines among the workers, at the beginning of a run and at its end.
+def check_rates(
+    specs: list[WorkerSpec], rates: tuple[float, float], batch: int, optimiser: Optimiser = SGD
+) -> None:
+    """The learning rates at the beginning and the end of a run are within reach of the engines among the workers.
 
     Raises
     ------
@@ -158,11 +159,12 @@ def check_rate(specs: list[WorkerSpec], rate: float, ratio: float, batch: int) -
     if engine is None:
         return
     try:
-        for progress in (0.0, 1.0):
-            quantise_rate(learning_rate(rate, ratio, progress), batch)
+        for rate in rates:
+            quantise_rate(rate, batch, optimiser)
     except ValueError as error:
         raise WorkerUsageError(
-            f"rate {rate:g} is out of reach of worker {engine.name}: {error} (--rate / --ratio, and an eighth of it)"
+            f"rates from {rates[0]:g} to {rates[1]:g} (--rate / --ratio and --schedule) are out of reach of worker "
+            f"{engine.name} with {optimiser}: {error}"
         ) from None
 
 

@@ -69,8 +69,8 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], m
         (["--n-push", "100000"], "n-push must be between 1 and 1000, not 100000"),
         (
             ["--rate", "50", "--worker", "cpu", "--worker", "golden"],
-            "rate 50 is out of reach of worker golden-1: learning_rate must be between 1.91e-06 and 32 in batches of "
-            "32, not 50.0 (--rate / --ratio, and an eighth of it)",
+            "rates from 50 to 6.25 (--rate / --ratio and --schedule) are out of reach of worker golden-1 with sgd: "
+            "learning_rate must be between 1.91e-06 and 32 in batches of 32, not 50.0",
         ),
         (
             ["--resume", "--worker", "cpu", "--epochs", "9", "--take-over"],

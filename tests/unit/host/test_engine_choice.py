@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from deep3.compiler.layout import most_buffers
 from deep3.compiler.lowering import lower
 from deep3.compiler.network.network import Network
+from deep3.compiler.optimisers.optimiser import Adagrad, Momentum
+from deep3.cost_model.engine_choice import able
 from deep3.hdl.contract.config import EngineConfig
 from deep3.host.workers.base import BackendError
-from deep3.host.workers.engine_choice import choose_engine, engines
+from deep3.host.workers.engine_choice import choose_engine, engines, what_fits
 from deep3.host.workers.open import engine_of, open_workers, parse_workers
 
 ISOLET = Network.uniform((617, 64, 32, 26))
@@ -51,6 +53,15 @@ def test_a_larger_network_takes_all_memories_doubled() -> None:
         activation_bank_words=28672, weight_bank_words=8192, error_bank_words=8192
     )
     assert choose_engine([Network.uniform((64, 64, 32, 10)), ISOLET], 32) == choose_engine([ISOLET], 32)
+
+
+def test_an_optimiser_brings_the_options_that_it_needs() -> None:
+    network = Network.uniform((64, 64, 32, 10))
+    assert choose_engine([network], 32, Momentum()) == EngineConfig(convolution=True)
+    assert choose_engine([network], 32, Adagrad()) == EngineConfig(convolution=True, adagrad=True)
+    small = able(network, EngineConfig(activation_entries=64), Adagrad())
+    assert small == EngineConfig(activation_entries=128, convolution=True, adagrad=True)
+    assert what_fits(network, EngineConfig(convolution=True), 32, Adagrad()).startswith("adagrad = true, ")
 
 
 def test_the_engines_are_few() -> None:

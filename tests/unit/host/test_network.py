@@ -13,7 +13,6 @@ from deep3.host.global_network.global_network import (
     GlobalNetwork,
     NetworkError,
     draw_sample,
-    learning_rate,
     local_sizes,
 )
 from deep3.host.workers.assignment import equal_assignments
@@ -148,15 +147,6 @@ def test_evaluation_equals_pytorch(loss: Loss) -> None:
     assert evaluation.loss == pytest.approx(float(expected), rel=1e-9)
     assert evaluation.accuracy == float((outputs.argmax(dim=1) == labels).double().mean())
     assert evaluation.samples == 50
-
-
-def test_the_rate_falls_in_powers_of_two_towards_a_tenth() -> None:
-    rates = [learning_rate(0.1, 0.25, progress) for progress in np.linspace(0, 1, 101)]
-    assert rates[0] == 0.4
-    assert sorted(set(rates), reverse=True) == [0.4, 0.2, 0.1, 0.05]
-    assert rates == sorted(rates, reverse=True)
-    # log2(10) = 3.32 halvings: the first after 15.05 % of the run, one more every 30.1 %.
-    assert [rates.count(rate) for rate in (0.4, 0.2, 0.1, 0.05)] == [16, 30, 30, 25]
 
 
 def test_multiply_adds_of_a_batch() -> None:

@@ -1,6 +1,7 @@
 """What workers make of gradients: PyTorch's own optimisers step for step, and the engine after them."""
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from deep3.compiler.network import reference
 from deep3.compiler.network.layers import Convolution, Dense, Flatten, MaxPool
 from deep3.compiler.network.network import Network
 from deep3.compiler.optimisers.optimiser import Adagrad, Momentum, Optimiser, Sgd
+from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.fixed_point import from_q3_12, to_q3_12
 from deep3.hdl.contract.program import Function
 from deep3.host.global_network.global_network import GlobalNetwork, Weights
+from deep3.host.workers.open import open_workers, parse_workers
 from deep3.host.workers.pytorch import PytorchBackend
 
 BATCHES, BATCH = 6, 16
@@ -74,3 +77,54 @@ def test_float32_steps_as_torch_does_whatever_the_pushes(
     for got, after, start in zip(found, wanted, weights, strict=True):
         assert np.abs(after - start).max() > 0.01
         np.testing.assert_allclose(got, after, atol=5e-5)
+
+
+# Of maps that are pooled, near ties of noise fall out differently where activations are rounded.
+@pytest.mark.parametrize(("topology", "tolerance"), [(DENSE, 0.12), (MAPS, 0.3)], ids=["dense", "maps"])
+@pytest.mark.parametrize("optimiser", [Momentum(0.75), Adagrad()], ids=str)
+def test_the_engine_follows_float32_and_its_state_goes_on(
+    optimiser: Optimiser, topology: Network, tolerance: float
+) -> None:
+    weights, inputs, labels = problem(topology)
+    state = [np.full_like(matrix, 0.01) for matrix in weights]
+    config = EngineConfig(convolution=True, adagrad=True)
+    float32 = PytorchBackend(topology, optimiser=optimiser).train(weights, inputs, labels, RATE, 3, state)
+    anew = PytorchBackend(topology, optimiser=optimiser).train(weights, inputs, labels, RATE, 3)
+    with ExitStack() as stack:
+        (engine,) = open_workers(parse_workers(["golden"]), topology, config, BATCH, stack, optimiser=optimiser)
+        first, again = (engine.train(weights, inputs, labels, RATE, 3, state) for _ in range(2))
+    for name in ("difference", "state_difference"):
+        found, repeated, wanted, other = (getattr(each, name) for each in (first, again, float32, anew))
+        for a, b, c, d in zip(found, repeated, wanted, other, strict=True):
+            assert np.array_equal(a, b)
+            assert np.linalg.norm(a - c) < tolerance * np.linalg.norm(c)
+            if name == "difference" or isinstance(optimiser, Momentum):
+                assert np.linalg.norm(d - c) > 2 * np.linalg.norm(a - c)
+
+
+def test_sums_of_squares_end_where_the_engine_s_words_do() -> None:
+    weights, inputs, labels = problem(DENSE)
+    state = [np.full_like(matrix, 3.0) for matrix in weights]
+    with ExitStack() as stack:
+        config = EngineConfig(convolution=True, adagrad=True)
+        (engine,) = open_workers(parse_workers(["golden"]), DENSE, config, BATCH, stack, optimiser=Adagrad())
+        trained = engine.train(weights, inputs, labels, RATE, 3, state)
+    assert not any(change.any() for change in trained.state_difference)
+    assert trained.clipped == 0 or all(np.abs(change).max() < 1 for change in trained.difference)
+
+
+@pytest.mark.parametrize("batch", [1, 5, 16, 100])
+def test_a_word_of_adagrad_s_state_is_what_the_engine_adds(batch: int) -> None:
+    """From zero, one batch: the state is the square of the mean gradient, on the engine to its rounding."""
+    topology = Network.uniform((3, 4, 2), Function.IDENTITY)
+    rng = np.random.default_rng(batch)
+    weights = GlobalNetwork.initialise(topology, 1.0, 1).weights
+    inputs = to_q3_12(0.3 * rng.normal(size=(1, batch, 3)) + 0.3, "inputs")
+    labels = np.arange(batch)[np.newaxis] % 2
+    config = EngineConfig(convolution=True, adagrad=True)
+    with ExitStack() as stack:
+        (engine,) = open_workers(parse_workers(["golden"]), topology, config, batch, stack, optimiser=Adagrad())
+        found = engine.train(weights, inputs, labels, 0.01, 1).state_difference
+    wanted = PytorchBackend(topology, optimiser=Adagrad()).train(weights, inputs, labels, 0.01, 1).state_difference
+    for got, expected in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=0.02, atol=2 * Adagrad().state_unit(batch))
