@@ -14,13 +14,30 @@ from deep3.files import STANDARD_OUTPUT
 from deep3.host.training.interruption import Terminated
 from deep3.version import VERSION
 
-from . import bench, board, build, discover, export, generate, plot, predict, profile, program, quantise, size, train
+from . import (
+    bench,
+    board,
+    build,
+    discover,
+    export,
+    generate,
+    plot,
+    predict,
+    profile,
+    program,
+    quantise,
+    report,
+    size,
+    train,
+)
 from .command import Command
 
 __all__ = ["main", "make_parser"]
 
 GROUPS: dict[str, tuple[Command, ...]] = {
-    "train a network, and use it": (train.COMMAND, predict.COMMAND, export.COMMAND, plot.COMMAND),
+    "train a network, and use it": (
+        train.COMMAND, predict.COMMAND, report.COMMAND, plot.COMMAND, export.COMMAND,
+    ),
     "plan: what fits a board, how fast it is": (size.COMMAND, quantise.COMMAND, profile.COMMAND),
     "boards: make, find, or simulate one": (
         build.COMMAND, program.COMMAND, discover.COMMAND, board.COMMAND, generate.COMMAND,

@@ -7,6 +7,7 @@ from typing import Any
 
 from deep3.host.global_network.learning_rate import SCHEDULES
 from deep3.host.training.interruption import raise_on_sigterm
+from deep3.host.training.repeat import BROUGHT_BY_CHECKPOINT, BROUGHT_BY_MODEL
 from deep3.host.training.settings import ACTIVATIONS, LOSSES, OPTIMISERS, SettingsError, TrainSettings
 from deep3.host.workers.threads import wait_without_spinning
 
@@ -14,11 +15,6 @@ from .command import Command, Report
 from .hidden_sizes import hidden_sizes, input_shape
 
 __all__ = ["COMMAND"]
-
-OF_THE_NETWORK = ("hidden", "model", "input_shape", "activation", "loss", "ratio", "projection", "embedding")
-"""What comes with a checkpoint."""
-OF_A_MODEL = ("hidden", "activation", "projection", "embedding")
-"""What comes with a model, or does not go with it."""
 
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(TrainSettings)}
 
@@ -156,9 +152,9 @@ def _check_together(given: dict[str, Any], resumed: bool) -> None:
     if resumed:
         source, brought = "--resume", tuple(name for name in given if name not in ("data", "take_over"))
     elif "start" in given:
-        source, brought = "--from", OF_THE_NETWORK
+        source, brought = "--from", BROUGHT_BY_CHECKPOINT
     elif "model" in given:
-        source, brought = "--model", OF_A_MODEL
+        source, brought = "--model", BROUGHT_BY_MODEL
     else:
         return
     if taken := [name for name in brought if name in given]:

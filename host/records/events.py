@@ -12,7 +12,7 @@ from deep3.errors import Deep3Error
 
 __all__ = [
     "EVENTS_FILE", "Evaluated", "Event", "EventWriter", "Finished", "RecordError", "Started", "Stopped", "Updated",
-    "WorkerLost", "forget_after", "read_events",
+    "WorkerLost", "forget_after", "read_events", "read_records",
 ]  # fmt: skip
 
 EVENTS_FILE = "metrics.jsonl"
@@ -50,6 +50,15 @@ class Updated:
         Time that the worker took.
     multiply_adds, seconds
         Of the run up to here.
+    began_iteration
+        Updates that the network had seen when the task was drawn from it: `staleness` counts those added since.
+    began_seconds
+        When in the run the worker began; it was done ``worker_seconds`` later.
+    words_to_worker, words_from_worker
+        16-bit words that the task takes: initial weights, what the optimiser keeps of them, inputs and labels; and the
+        changes of the former two.
+
+    Records of earlier versions lack the last four: None.
     """
 
     iteration: int
@@ -63,6 +72,15 @@ class Updated:
     worker_seconds: float
     multiply_adds: int
     seconds: float
+    began_iteration: int | None = None
+    began_seconds: float | None = None
+    words_to_worker: int | None = None
+    words_from_worker: int | None = None
+
+    @property
+    def staleness(self) -> int | None:
+        """Updates of others that were added between the task and this one."""
+        return None if self.began_iteration is None else self.iteration - 1 - self.began_iteration
 
 
 @dataclass(frozen=True)
@@ -81,11 +99,12 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class WorkerLost:
-    """A worker is gone; the others go on."""
+    """A worker is gone; the others go on. Records of earlier versions do not say when: ``seconds`` is None."""
 
     iteration: int
     worker: str
     error: str
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -149,14 +168,20 @@ def read_events(folder: Path) -> list[tuple[str, Event]]:
     RecordError
         When there is no such file, or a line is no event.
     """
-    return [(run, event) for run, event, _ in _read(folder)]
+    return read_records(folder)[0]
+
+
+def read_records(folder: Path) -> tuple[list[tuple[str, Event]], int]:
+    """What `read_events` gives, and how many lines were cut and left out: 0 or 1."""
+    lines, cut = _read(folder)
+    return [(run, event) for run, event, _ in lines], cut
 
 
 def forget_after(folder: Path, run: str, iteration: int) -> None:
     """Take the events of a run behind ``iteration``, and that it stopped there, out of the records of a folder."""
     kept = [
         line
-        for name, event, line in _read(folder)
+        for name, event, line in _read(folder)[0]
         if name != run or (event.iteration <= iteration and not isinstance(event, Stopped | Finished))
     ]
     path = folder / EVENTS_FILE
@@ -165,21 +190,21 @@ def forget_after(folder: Path, run: str, iteration: int) -> None:
     os.replace(partial, path)
 
 
-def _read(folder: Path) -> list[tuple[str, Event, str]]:
+def _read(folder: Path) -> tuple[list[tuple[str, Event, str]], int]:
     path = folder / EVENTS_FILE
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a UTF-8 text file"
         raise RecordError(f"{path}: cannot read the records of the run: {reason}") from None
-    lines = text.split("\n")[:-1]
+    *lines, rest = text.split("\n")
     found = []
     for number, line in enumerate(lines, 1):
         try:
             found.append((*_event(json.loads(line)), line))
         except (ValueError, TypeError, KeyError, AttributeError):
             raise RecordError(f"{path}: line {number} is no event of schema {SCHEMA}: {line[:60]!r}") from None
-    return found
+    return found, int(bool(rest))
 
 
 def _event(values: dict[str, Any]) -> tuple[str, Event]:

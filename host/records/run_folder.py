@@ -9,10 +9,19 @@ from typing import Any
 
 from .events import RecordError
 
-__all__ = ["CHECKPOINTS", "PLOT_FILE", "STATES", "RunDescription", "new_run_folder"]
+__all__ = [
+    "CHECKPOINTS", "CONFUSION_FILE", "ENGINE_FILE", "FIRST_FILE", "PAGE_FILE", "PLOT_FILE", "STATES", "RunDescription",
+    "new_run_folder",
+]  # fmt: skip
 
 SETTINGS_FILE = "settings.json"
+ENGINE_FILE = "engine.toml"
+FIRST_FILE = "first.npz"
+"""The network of a model or checkpoint that a run begins with."""
 PLOT_FILE = "plot.png"
+PAGE_FILE = "report.html"
+CONFUSION_FILE = "confusion.json"
+"""Of the best network of the joint run."""
 CHECKPOINTS = {"joint": "checkpoint.npz", "reference": "reference.npz"}
 """The best network of each run."""
 STATES = {"joint": "state.npz", "reference": "reference-state.npz"}
@@ -41,6 +50,10 @@ class RunDescription:
         Of deep3, Python and the libraries that compute.
     command
         The command line.
+    coefficient_energies, sample_energy
+        Of the projection: the variance of each coefficient over training samples, as they come (raw, unscaled), and
+        that of the samples themselves, all features together. Empty and None without a projection, and in folders of
+        earlier versions.
     """
 
     settings: dict[str, Any]
@@ -52,6 +65,8 @@ class RunDescription:
     clipped_inputs: int
     versions: dict[str, str]
     command: tuple[str, ...]
+    coefficient_energies: tuple[float, ...] = ()
+    sample_energy: float | None = None
 
     def save(self, folder: Path) -> None:
         """Write as JSON."""
@@ -70,8 +85,7 @@ class RunDescription:
         path = folder / SETTINGS_FILE
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            for name in ("sizes", "local_sizes", "workers", "command"):
-                values[name] = tuple(values[name])
+            values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
             return cls(**values)
         except OSError as error:
             raise RecordError(f"{folder}: not the folder of a run: {path.name}: {error.strerror}") from None

@@ -2,24 +2,19 @@
 
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any
 
-import matplotlib as mpl
-from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ft2font import FT2Font
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
 
 from deep3.host.records.events import Evaluated
 from deep3.host.records.history import Contribution, History, read_histories
 from deep3.host.records.run_folder import PLOT_FILE, RunDescription
 
+from .style import JOINT_COLOUR, REFERENCE_COLOUR, drawable, house_style
+
 __all__ = ["plot_run"]
 
-JOINT_COLOUR = "#0b6e99"
-REFERENCE_COLOUR = "#d1813b"
-TEXT_COLOUR = "#333333"
 SHOWN_POINTS = 15.0
 """The accuracy axis begins at least this many points below the best."""
 LOG_RATIO = 4.0
@@ -28,22 +23,6 @@ MOST_LABELLED = 100.0
 """On logarithmic axes that are wider only powers of ten are labelled."""
 MOST_NAMES = 16
 """More workers than this are not named one by one."""
-FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Micro Hei", "Droid Sans Fallback")
-"""The first comes with matplotlib; of the others those that are installed draw what it lacks."""
-STYLE: dict[Any, Any] = {
-    "font.size": 10,
-    "axes.edgecolor": "#999999",
-    "axes.labelcolor": TEXT_COLOUR,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.8,
-    "text.color": TEXT_COLOUR,
-    "xtick.color": TEXT_COLOUR,
-    "ytick.color": TEXT_COLOUR,
-}
 
 
 def plot_run(folder: Path) -> Path:
@@ -60,8 +39,7 @@ def plot_run(folder: Path) -> Path:
     """
     description, histories = RunDescription.load(folder), read_histories(folder)
     joint, reference = histories.get("joint", History()), histories.get("reference")
-    fonts = _installed_fonts()
-    with mpl.rc_context({**STYLE, "font.family": list(fonts)}):
+    with house_style():
         figure = Figure(figsize=(11, 4.2), dpi=150)
         work, clock, workers = figure.subplots(1, 3, gridspec_kw={"width_ratios": [5, 5, 3.4]})
         names = description.workers
@@ -79,7 +57,7 @@ def plot_run(folder: Path) -> Path:
         work.xaxis.set_major_formatter(EngFormatter(sep=""))
         _time_axis(clock, shown)
         _workers(workers, joint)
-        title = _drawable(_title(description, joint, reference), fonts)
+        title = drawable(_title(description, joint, reference))
         figure.suptitle(title, x=0.02, y=0.98, ha="left", fontsize=12, fontweight="bold")
         figure.legend(loc="upper left", bbox_to_anchor=(0.012, 0.925), ncols=2, frameon=False)
         figure.tight_layout(rect=(0, 0, 1, 0.9), w_pad=2)
@@ -170,14 +148,3 @@ def _workers(axes: Axes, joint: History) -> None:
 def _words(part: Contribution, joint: History) -> str:
     busy = f", busy {100 * part.seconds / joint.seconds:.0f} %" if joint.seconds and part.pushes else ""
     return f"{part.updates} pushes{busy}" + (", lost" if part.lost else "")
-
-
-def _installed_fonts() -> tuple[str, ...]:
-    there = set(font_manager.get_font_names())
-    return tuple(name for name in FONTS if name in there)
-
-
-def _drawable(text: str, fonts: tuple[str, ...]) -> str:
-    """The text with what no font has replaced by question marks."""
-    faces = [FT2Font(font_manager.findfont(name)) for name in fonts]
-    return "".join(letter if any(face.get_char_index(ord(letter)) for face in faces) else "?" for letter in text)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from deep3.errors import Deep3Error
+from deep3.host.global_network.global_network import Weights
 from deep3.host.global_network.learning_rate import learning_rate
 from deep3.host.records.events import Evaluated, Event, Finished, Started, Stopped, Updated, WorkerLost
 from deep3.host.workers.assignment import Assignment, Worker
@@ -203,7 +204,7 @@ class Coordinator:
         progress = min(1.0, state.iteration / self._schedule.iterations)
         rate = learning_rate(self._schedule.rate, assignment.ratio, progress, self._schedule.shape)
         seed = int(worker.rounding.integers(1, 1 << 32))
-        return Task(sample, *state.parts(number, sample), rows, rate, seed)
+        return Task(sample, *state.parts(number, sample), rows, rate, seed, state.iteration)
 
     def _submit(self, number: int, task: Task) -> None:
         self._executors[number].submit(self._work, number, task)
@@ -216,7 +217,7 @@ class Coordinator:
             trained = self._workers[number].backend.train(
                 task.weights, inputs, labels, task.rate, task.seed, task.state
             )
-            self._results.put(Update(number, task, trained, time.monotonic() - started_s))
+            self._results.put(Update(number, task, trained, started_s, time.monotonic() - started_s))
         except Exception as error:
             self._results.put(Failure(number, error))
 
@@ -260,6 +261,10 @@ class Coordinator:
                 worker_seconds=update.seconds,
                 multiply_adds=state.multiply_adds,
                 seconds=state.seconds,
+                began_iteration=task.iteration,
+                began_seconds=update.began_s - self._began_s,
+                words_to_worker=_words(task.weights, task.state) + task.rows.size * (self._data.inputs.shape[1] + 1),
+                words_from_worker=_words(update.trained.difference, update.trained.state_difference),
             )
         )
 
@@ -305,8 +310,13 @@ class Coordinator:
         state.turns.remove(failure.worker)
         state.workers[failure.worker].task = None
         state.samples -= task.rows.size
-        self._observer(WorkerLost(state.iteration, name, str(failure.error)))
+        lost_s = time.monotonic() - self._began_s
+        self._observer(WorkerLost(state.iteration, name, str(failure.error), lost_s))
         if not state.turns:
             raise CoordinatorError(
                 f"no worker is left after {state.iteration} updates; the last said: {failure.error}"
             )
+
+
+def _words(*matrices: Weights) -> int:
+    return sum(matrix.size for each in matrices for matrix in each)

@@ -15,9 +15,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data  # type: ign
 from deep3.errors import Deep3Error
 from deep3.host.data import Dataset
 
-from .from_python import ARRAYS, make_settings
+from .from_python import make_settings
 from .memory import train_in_memory
 from .model import Model
+from .settings import ARRAYS
 
 __all__ = ["Classifier", "EstimatorError", "EstimatorTypeError"]
 

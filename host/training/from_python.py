@@ -16,12 +16,10 @@ from .memory import train_in_memory
 from .model import Model
 from .model import load as load_model
 from .run import train as train_into_folder
-from .settings import SettingsError, TrainSettings
+from .settings import ARRAYS, SettingsError, TrainSettings
 
 __all__ = ["TrainResult", "make_settings", "train"]
 
-ARRAYS = "arrays"
-"""Name of data in memory, in messages and run folders."""
 OF_A_MODEL = ("hidden", "activation")
 """What a model brings."""
 

@@ -27,12 +27,15 @@ class Prepared:
         What workers and coordinator see, and the test samples for the records.
     projection
         What was fitted, or given.
+    rows
+        Numbers of the training samples in the training part of the data set.
     clipped
         Validation and test values that left Q3.12 and were saturated; training values that do are refused.
     """
 
     training: TrainingSet
     projection: Projection
+    rows: NDArray[np.int64]
     clipped: int
 
     @property
@@ -73,7 +76,7 @@ def prepare(
     labels = dataset.y_train[training], dataset.y_train[validation]
     test = (test_inputs, dataset.y_test) if len(test_inputs) else (None, None)
     training_set = TrainingSet(inputs, labels[0], validation_inputs, labels[1], *test)
-    return Prepared(training_set, projection, clipped_validation + clipped_test)
+    return Prepared(training_set, projection, training, clipped_validation + clipped_test)
 
 
 def _unseen(projection: Projection, x: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:

@@ -16,7 +16,14 @@ from deep3.host.projection.scaling import is_plain
 from deep3.host.records.events import EVENTS_FILE, RecordError, forget_after
 from deep3.host.records.history import History, read_histories
 from deep3.host.records.recorder import Recorder
-from deep3.host.records.run_folder import CHECKPOINTS, STATES, RunDescription, new_run_folder
+from deep3.host.records.run_folder import (
+    CHECKPOINTS,
+    ENGINE_FILE,
+    FIRST_FILE,
+    STATES,
+    RunDescription,
+    new_run_folder,
+)
 from deep3.host.reports.run_plot import plot_run
 from deep3.host.reports.run_report import run_report
 from deep3.host.workers.assignment import Worker, equal_assignments
@@ -26,15 +33,13 @@ from deep3.version import VERSION
 
 from .begin import Run, begin, make_schedule, open_run_workers
 from .checkpoint import Checkpoint
+from .confusion import keep_confusion
 from .coordinator import Coordinator, CoordinatorError, Diverged
+from .energies import projection_energies
 from .settings import SettingsError, TrainSettings
 from .state import RunState, StateError
 
 __all__ = ["resume", "train"]
-
-ENGINE_FILE = "engine.toml"
-FIRST_FILE = "first.npz"
-"""The network of a model or checkpoint that a run begins with."""
 
 
 def train(
@@ -104,6 +109,7 @@ def resume(folder: Path, take_over: bool = False) -> dict[str, object]:
 
 
 def _describe(run: Run) -> RunDescription:
+    coefficient_energies, sample_energy = projection_energies(run)
     return RunDescription(
         settings=run.settings.to_dict(),
         data=run.dataset.name,
@@ -119,6 +125,8 @@ def _describe(run: Run) -> RunDescription:
             "numpy": numpy.__version__,
         },
         command=tuple(sys.argv),
+        coefficient_energies=coefficient_energies,
+        sample_energy=sample_energy,
     )
 
 
@@ -130,18 +138,23 @@ def _execute(run: Run, workers: list[Worker], folder: Path, stack: ExitStack) ->
         if run.settings.reference:
             _reference(run, folder)
     except KeyboardInterrupt as interruption:
-        raise type(interruption)(f"{_left_behind(folder)}; deep3 train --resume {folder} goes on") from None
+        raise type(interruption)(f"{_left_behind(run, folder)}; deep3 train --resume {folder} goes on") from None
     except Diverged as error:
-        raise Diverged(f"{error}; {_left_behind(folder)}") from None
+        raise Diverged(f"{error}; {_left_behind(run, folder)}") from None
     except CoordinatorError as error:
-        raise CoordinatorError(f"{error}; {_left_behind(folder)}; deep3 train --resume {folder} goes on") from None
-    plot_run(folder)
+        raise CoordinatorError(f"{error}; {_left_behind(run, folder)}; deep3 train --resume {folder} goes on") from None
+    _look(run, folder)
     return run_report(folder)
 
 
-def _left_behind(folder: Path) -> str:
-    """What there is of a run that did not come to its end; its plot is drawn."""
+def _look(run: Run, folder: Path) -> None:
     plot_run(folder)
+    keep_confusion(run, folder)
+
+
+def _left_behind(run: Run, folder: Path) -> str:
+    """What there is of a run that did not come to its end; its plot is drawn."""
+    _look(run, folder)
     return f"run folder: {folder} (plot.png, checkpoint.npz)"
 
 

@@ -20,7 +20,7 @@ from deep3.host.workers.tasks import Task, Update
 
 __all__ = ["BatchStream", "RunState", "StateError", "WorkerState"]
 
-VERSION = 3
+VERSION = 4
 
 
 class StateError(Deep3Error):
@@ -224,7 +224,8 @@ def _save_worker(worker: WorkerState, name: str, arrays: "dict[str, NDArray[Any]
         "task": None,
     }
     if (task := worker.task) is not None:
-        values["task"] = {"rate": task.rate, "seed": task.seed, "sampled_layers": len(task.sample)}
+        numbers = {"rate": task.rate, "seed": task.seed, "iteration": task.iteration}
+        values["task"] = {**numbers, "sampled_layers": len(task.sample)}
         arrays |= {f"{name}_state_{layer}": matrix for layer, matrix in enumerate(task.state)}
         arrays[f"{name}_rows"] = task.rows
         arrays |= {f"{name}_sample_{layer}": indices for layer, indices in enumerate(task.sample)}
@@ -247,4 +248,5 @@ def _load_worker(
             rows=arrays[f"{name}_rows"],
             rate=float(values["task"]["rate"]),
             seed=int(values["task"]["seed"]),
+            iteration=int(values["task"]["iteration"]),
         )

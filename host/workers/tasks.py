@@ -26,6 +26,8 @@ class Task:
         Row numbers in the training set, ``batches x batch``.
     rate, seed
         As the worker takes them.
+    iteration
+        Updates that the global network had seen when the weights were taken from it.
     """
 
     sample: Sample
@@ -34,15 +36,17 @@ class Task:
     rows: NDArray[np.int64]
     rate: float
     seed: int
+    iteration: int
 
 
 @dataclass(frozen=True)
 class Update:
-    """What worker number ``worker`` made of a task, and the seconds it took."""
+    """What worker number ``worker`` made of a task, when it began (monotonic clock), and the seconds it took."""
 
     worker: int
     task: Task
     trained: Trained
+    began_s: float
     seconds: float
 
 
