@@ -231,6 +231,30 @@ def test_events_tell_the_run() -> None:
     assert (log.events[-1].iteration, log.events[-1].reason) == (12, "epochs")
 
 
+def test_updates_say_when_and_from_where_a_worker_began_and_what_it_cost_in_words() -> None:
+    _, log = run([Adder(), Adder(), Adder()], deterministic=True)
+    # A worker is given its task once its last update is added; those of the two others come between.
+    assert [update.began_iteration for update in log.updates] == [0, 0, 0, *range(1, 10)]
+    assert [update.staleness for update in log.updates] == [0, 1, *[2] * 10]
+    parameters = network().topology.parameters
+    assert {update.words_to_worker for update in log.updates} == {parameters + N_PUSH * BATCH * (4 + 1)}
+    assert {update.words_from_worker for update in log.updates} == {parameters}
+    for number, update in enumerate(log.updates):
+        assert update.began_seconds is not None
+        assert 0 <= update.began_seconds <= update.began_seconds + update.worker_seconds <= update.seconds
+        if number >= 3:
+            assert update.began_seconds >= log.updates[number - 3].seconds
+
+
+def test_a_loss_says_when_it_was() -> None:
+    log = Log()
+    coordinator(network(), [Adder(patient=log.someone_lost), Adder(lives=1)], log).run()
+    assert len(log.losses) == 1
+    times_s = [event.seconds for event in log.events if isinstance(event, Updated | WorkerLost)]
+    assert None not in times_s
+    assert times_s == sorted(times_s, key=float)
+
+
 class Draws(Adder):
     """Keeps the shapes of what it is given."""
 

@@ -1,5 +1,6 @@
 """Records of a run: events written and read back, folded into curve and contributions, damaged ones named."""
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from deep3.host.records.events import (
     WorkerLost,
     forget_after,
     read_events,
+    read_records,
 )
 from deep3.host.records.history import History, read_histories
 from deep3.host.records.recorder import Recorder
@@ -61,11 +63,14 @@ numbers = st.integers(0, 2**60)
 floats = st.floats(0, 1e9)
 events = st.one_of(
     st.builds(Started, numbers, numbers, st.lists(words, max_size=3).map(tuple)),
-    st.builds(Updated, numbers, words, floats, *[numbers] * 5, floats, numbers, floats),
+    st.builds(
+        Updated, numbers, words, floats, *[numbers] * 5, floats, numbers, floats,
+        st.none() | numbers, st.none() | floats, *[st.none() | numbers] * 2,
+    ),
     st.builds(
         Evaluated, numbers, floats, floats, numbers, st.none() | floats, st.none() | numbers, numbers, floats
     ),
-    st.builds(WorkerLost, numbers, words, words),
+    st.builds(WorkerLost, numbers, words, words, st.none() | floats),
     st.builds(Finished, numbers, words, floats),
     st.builds(Stopped, numbers, words, floats),
 )
@@ -119,8 +124,27 @@ def test_a_run_that_goes_on_forgets_what_happens_again(tmp_path: Path) -> None:
 def test_a_last_line_that_was_cut_is_left_out(tmp_path: Path) -> None:
     write(tmp_path, RUN)
     path = tmp_path / EVENTS_FILE
+    assert read_records(tmp_path) == ([("joint", event) for event in RUN], 0)
     path.write_text(path.read_text()[:-20])
     assert [event for _, event in read_events(tmp_path)] == RUN[:-1]
+    assert read_records(tmp_path) == ([("joint", event) for event in RUN[:-1]], 1)
+
+
+def test_records_of_earlier_versions_lack_when_and_how_many_words(tmp_path: Path) -> None:
+    write(tmp_path, [updated(3), WorkerLost(3, "a", "gone")])
+    path = tmp_path / EVENTS_FILE
+    told = [json.loads(line) for line in path.read_text().splitlines()]
+    for name in ("began_iteration", "began_seconds", "words_to_worker", "words_from_worker"):
+        assert told[0].pop(name) is None
+    assert told[1].pop("seconds") is None
+    path.write_text("".join(json.dumps(line) + "\n" for line in told))
+    assert [event for _, event in read_events(tmp_path)] == [updated(3), WorkerLost(3, "a", "gone")]
+
+
+def test_staleness_counts_the_updates_of_others() -> None:
+    assert updated(3).staleness is None
+    assert dataclasses.replace(updated(3), began_iteration=2).staleness == 0
+    assert dataclasses.replace(updated(9), began_iteration=2).staleness == 6
 
 
 @pytest.mark.parametrize("line", ["{}", "[]", "x", '{"schema": 9, "run": "joint", "event": "finished"}'])

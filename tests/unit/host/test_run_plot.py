@@ -7,34 +7,16 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from run_folders import describe, made_up_run, write_events
 
 from deep3.host.cli import main
-from deep3.host.records.events import Evaluated, Event, EventWriter, Started, Stopped, Updated, WorkerLost
-from deep3.host.records.run_folder import RunDescription
+from deep3.host.records.events import Event, Started, Stopped, WorkerLost
 from deep3.host.reports.run_plot import plot_run
-
-
-def describe(folder: Path, workers: tuple[str, ...], data: str = "digits") -> None:
-    RunDescription({}, data, "0", (64, 8, 10), (64, 8, 10), workers, 0, {}, ()).save(folder)
-
-
-def run(workers: tuple[str, ...], pushes: int, pace_s: float, tested: bool = True) -> list[Event]:
-    events: list[Event] = [Started(0, pushes, workers)]
-    for n in range(pushes + 1):
-        if n:
-            worker = workers[n % len(workers)]
-            events.append(Updated(n, worker, 0.1, 2, 64, 60, 0, 0, pace_s * (1 + n % 3), 1000 * n, pace_s * n))
-        accuracy = 1 - 1 / (n + 2)
-        test = (accuracy, 100) if tested else (None, None)
-        events.append(Evaluated(n, accuracy, 1.0, 50, *test, 1000 * n, pace_s * n))
-    return events
 
 
 def draw(folder: Path, joint: list[Event], reference: list[Event] = []) -> Figure:  # noqa: B006
     for label, events in (("joint", joint), ("reference", reference)):
-        with EventWriter(folder, label) as writer:
-            for event in events:
-                writer.write(event)
+        write_events(folder, events, label)
     figures: list[Figure] = []
     original = Figure.savefig
 
@@ -56,7 +38,7 @@ def texts(axes: Axes) -> list[str]:
 
 def test_the_title_names_data_network_and_both_accuracies(tmp_path: Path) -> None:
     describe(tmp_path, ("cpu-1",))
-    figure = draw(tmp_path, run(("cpu-1",), 8, 0.1), run(("float32",), 3, 0.1))
+    figure = draw(tmp_path, made_up_run(("cpu-1",), 8, 0.1), made_up_run(("float32",), 3, 0.1))
     assert figure.get_suptitle() == (
         "digits, 64-8-10: 90.00 % test accuracy in the joint run, 80.00 % in float32"
     )
@@ -65,7 +47,7 @@ def test_the_title_names_data_network_and_both_accuracies(tmp_path: Path) -> Non
 @pytest.mark.parametrize(("pace_s", "scale"), [(0.1, "linear"), (0.01, "log")])
 def test_a_much_faster_run_is_no_sliver(tmp_path: Path, pace_s: float, scale: str) -> None:
     describe(tmp_path, ("cpu-1",))
-    figure = draw(tmp_path, run(("cpu-1",), 8, 0.1), run(("float32",), 8, pace_s))
+    figure = draw(tmp_path, made_up_run(("cpu-1",), 8, 0.1), made_up_run(("float32",), 8, pace_s))
     clock = figure.axes[1]
     assert clock.get_xscale() == scale
     left, right = clock.get_xlim()
@@ -78,7 +60,7 @@ def test_a_much_faster_run_is_no_sliver(tmp_path: Path, pace_s: float, scale: st
 def test_workers_show_their_time_of_a_push_and_who_was_lost(tmp_path: Path) -> None:
     names = ("cpu-1", "board:10.0.0.7", "golden-1")
     describe(tmp_path, names)
-    events = [*run(names[:2], 6, 0.1), WorkerLost(6, "board:10.0.0.7", "gone")]
+    events = [*made_up_run(names[:2], 6, 0.1), WorkerLost(6, "board:10.0.0.7", "gone")]
     events[0] = Started(0, 6, names)
     figure = draw(tmp_path, events)
     assert texts(figure.axes[2]) == ["3 pushes, busy 100 %", "3 pushes, busy 100 %, lost", "0 pushes"]
@@ -92,21 +74,21 @@ def test_a_run_that_ended_at_once_has_a_plot(tmp_path: Path) -> None:
 def test_many_workers_and_no_test_samples(tmp_path: Path) -> None:
     names = tuple(f"cpu-{n + 1}" for n in range(64))
     describe(tmp_path, names)
-    figure = draw(tmp_path, run(names, 128, 0.1, tested=False))
+    figure = draw(tmp_path, made_up_run(names, 128, 0.1, tested=False))
     assert "validation accuracy" in figure.get_suptitle()
     assert texts(figure.axes[2]) == []
 
 
 def test_names_in_any_script_draw_without_a_warning(tmp_path: Path) -> None:
     describe(tmp_path, ("cpu-1",), "数字 𓀀 ☃")
-    draw(tmp_path, run(("cpu-1",), 4, 0.1))
+    draw(tmp_path, made_up_run(("cpu-1",), 4, 0.1))
 
 
 def test_the_command_draws_again_and_refuses_what_is_no_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     describe(tmp_path, ("cpu-1",))
-    draw(tmp_path, run(("cpu-1",), 4, 0.1))
+    draw(tmp_path, made_up_run(("cpu-1",), 4, 0.1))
     (tmp_path / "plot.png").unlink()
     assert main(["plot", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{tmp_path}/plot.png\n"

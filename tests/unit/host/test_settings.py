@@ -1,7 +1,9 @@
 """Settings of a run: what is saved is what is read, and pushes that go into the epochs."""
 
 import json
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.program import Function, Loss
+from deep3.host.cli import make_parser
+from deep3.host.training.repeat import BROUGHT_BY_CHECKPOINT, repeating_command
 from deep3.host.training.settings import SettingsError, TrainSettings
 
 
@@ -34,6 +38,41 @@ def test_settings_survive_json_with_paths_that_hold_everywhere(
     assert (read.hidden, read.workers, read.projection, read.runs) == ((), ("cpu:2",), 0.3, f"{tmp_path}/r")
     for name in ("digits", "in-the-data-folder.npz"):
         assert TrainSettings(name).to_dict()["data"] == name
+
+
+@pytest.mark.parametrize(
+    ("changes", "command"),
+    [
+        ({}, "deep3 train digits"),
+        (
+            {
+                "hidden": (), "workers": ("cpu:2", "board:10.0.0.7"), "error_threshold": 0.02, "n_push": 5,
+                "embedding": 40, "deterministic": True, "seed": 7, "config": "my engine.toml", "runs": "there",
+            },
+            "deep3 train digits --hidden none --worker cpu:2 --worker board:10.0.0.7 --n-push 5 --embedding 40 "
+            "--error-threshold 0.02 --seed 7 --deterministic --config 'my engine.toml'",
+        ),
+        (
+            {"model": "net.py:Net", "input_shape": (1, 8, 8), "momentum": 0.9, "take_over": True},
+            "deep3 train digits --model net.py:Net --input-shape 1,8,8 --momentum 0.9",
+        ),
+        ({"start": "a.npz", "hidden": (9, 9), "ratio": 0.5, "rate": 0.3}, "deep3 train digits --rate 0.3 --from a.npz"),
+    ],
+)  # fmt: skip
+def test_the_command_that_repeats_a_run_asks_for_the_same(changes: dict[str, Any], command: str) -> None:
+    settings = TrainSettings("digits", **changes)
+    assert repeating_command(settings) == command
+    parsed = vars(make_parser().parse_args(shlex.split(command)[1:]))
+    given = {name: value for name, value in parsed.items() if name in changes and value is not None}
+    # A run that begins with a checkpoint has its layers and ratio; where runs lie changes none.
+    left_out = ("runs", "take_over", *(BROUGHT_BY_CHECKPOINT if "start" in changes else ()))
+    expected = {name: value for name, value in changes.items() if name not in left_out}
+    assert {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()} == expected
+
+
+@pytest.mark.parametrize(("data", "model"), [("arrays", None), ("digits", "Sequential")])
+def test_no_command_repeats_what_was_in_memory(data: str, model: str | None) -> None:
+    assert repeating_command(TrainSettings(data, model=model)) is None
 
 
 def test_settings_of_another_version_are_refused() -> None:
