@@ -11,12 +11,16 @@ from deep3.hdl.contract.instruction import Instruction
 from deep3.hdl.contract.program import COUNTERS, Counter, Memory, ProgramError, Space, StartParameters
 from deep3.hdl.contract.timing import fetch_cycles
 
+from .chain import Chain, chains
 from .execute import Memories, Rate, execute
 from .plan import Plan
 
 __all__ = ["Engine"]
 
 Words = NDArray[np.uint16]
+
+PROGRAMS = 8
+"""Whose addresses are kept."""
 
 _MASK_32 = 0xFFFFFFFF
 
@@ -47,12 +51,12 @@ class Engine:
         self._counters = dict.fromkeys(Counter, 0)
         self._instruction_counters = np.zeros((config.max_instructions, 2), np.int64)
         self._run: StartParameters | None = None
-        self._plans: list[Plan] = []
+        self._program_chains: list[Chain] = []
         self._committed = 0
         self._fetch_wait_cycles = 0
-        # Plans of the engine's own configuration, by encoded instruction: programs run many times.
-        self._plan = lru_cache(maxsize=4 * config.max_instructions)(self._decode)
-        self._cycles = lru_cache(maxsize=4 * config.max_instructions)(self._cycles_of)
+        # By encoded program, and by plan: programs run many times.
+        self._chains = lru_cache(maxsize=PROGRAMS)(self._decode)
+        self._cycles = lru_cache(maxsize=PROGRAMS * config.max_instructions)(self._cycles_of)
 
     @property
     def busy(self) -> bool:
@@ -112,8 +116,8 @@ class Engine:
             return
         parameters.check(self.config.max_instructions)
         first, count = parameters.first_instruction, parameters.instruction_count
-        encoded = self._program.reshape(-1, self.config.encoding.words)[first : first + count]
-        self._plans = [self._plan(row.tobytes()) for row in encoded]
+        words = self.config.encoding.words
+        self._program_chains = self._chains(self._program[first * words : (first + count) * words].tobytes())
         self._run = parameters
         self._counters = dict.fromkeys(Counter, 0)
         self._count(Counter.CYCLES, 1)
@@ -156,8 +160,16 @@ class Engine:
         if not self.batches_done:
             # The first fetch begins with START; the random words are seeded meanwhile, for one cycle.
             self._fetch_wait_cycles = fetch_cycles(self.config) - 1
-        for slot, plan in enumerate(self._plans, run.first_instruction):
-            outcome = execute(plan, self.memories, buffer * run.buffer_words, buffer * run.label_words, rate)
+        executed = (
+            (plan, outcome)
+            for chain in self._program_chains
+            for plan, outcome in zip(
+                chain.plans,
+                execute(chain, self.memories, buffer * run.buffer_words, buffer * run.label_words, rate),
+                strict=True,
+            )
+        )
+        for slot, (plan, outcome) in enumerate(executed, run.first_instruction):
             cycles, next_cycles, loss_cycles = self._cycles(plan)
             self._count(Counter.CYCLES, self._fetch_wait_cycles)
             self._count(Counter.FETCH_WAIT, self._fetch_wait_cycles)
@@ -182,9 +194,10 @@ class Engine:
             loss_wait_cycles(instruction, config),
         )  # fmt: skip
 
-    def _decode(self, encoded: bytes) -> Plan:
-        words = np.frombuffer(encoded, np.uint16).tolist()
-        return Plan(Instruction.decode(words, self.config.encoding), self.config)
+    def _decode(self, program: bytes) -> list[Chain]:
+        encoding = self.config.encoding
+        slots = np.frombuffer(program, np.uint16).reshape(-1, encoding.words).tolist()
+        return chains([Instruction.decode(words, encoding) for words in slots], self.config)
 
     def _counter_words(self) -> Words:
         totals = np.zeros(COUNTERS, np.uint32)

@@ -1,6 +1,7 @@
 """One instruction on flat memories: gather, multiply, lanes, loss, scatter."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from deep3.hdl.contract.instruction import Instruction, Mask
 from deep3.hdl.contract.program import Loss, Memory, Mode, ProgramError
 
 from . import lanes, loss
+from .chain import Chain
 from .fixed import ACCUMULATOR_BITS, wrap
 from .plan import Operand, Plan
 from .pool import clear_positions, keep_positions, window_maxima
@@ -24,6 +26,10 @@ _ONE = torch.tensor([1 << FRACTION_BITS], dtype=torch.float64)
 
 _NEVER_WRAP = 1 << ACCUMULATOR_BITS - 1 - 30
 """A sum of fewer products of two 16-bit words fits the accumulators."""
+
+
+_BLOCK_LANES = 1 << 15
+"""Sums that go through the lanes at once: a processor's cache holds them."""
 
 
 @dataclass(frozen=True)
@@ -73,22 +79,9 @@ class Memories:
         if not mask_bits:
             return found.to(torch.float64)
         clear = clear_positions(found, mask_bits)
-        positions = torch.arange(1 << mask_bits, dtype=torch.int16)[:, None]
-        return (clear.to(torch.float64) * (found - clear == positions)).flatten()
-
-    def gather(self, operand: Operand, buffer_offset: int) -> Tensor:
-        """int64 [outer, *operand.vector.shape]; lanes that do not count yield any word."""
-        places = operand.all_places
-        found = self.located(operand, buffer_offset).index_select(0, places.flatten())
-        return found.view(places.shape).to(torch.int64)
-
-    def scatter(self, operand: Operand, enabled: Tensor | None, buffer_offset: int, values: Tensor) -> None:
-        """Store 16-bit values [outer, *operand.vector.shape], if not all those ``enabled`` [outer, lanes]."""
-        words, places = values.to(torch.int16), operand.all_places
-        if enabled is not None:
-            where = enabled[:, None, :].expand_as(values)
-            words, places = words[where], places[where]
-        self.located(operand, buffer_offset).index_copy_(0, places.flatten(), words.flatten())
+        positions = (found - clear).to(torch.int64)[None]
+        table = torch.zeros((1 << mask_bits, len(found)), dtype=torch.float64)
+        return table.scatter_(0, positions, clear.to(torch.float64)[None]).flatten()
 
     def located(self, operand: Operand, buffer_offset: int) -> Tensor:
         """The memory from the lowest to the highest word of an operand, in its batch buffer.
@@ -114,8 +107,8 @@ class Memories:
         return (samples + label_offset) & (len(self.labels) - 1)
 
 
-def execute(plan: Plan, memories: Memories, buffer_offset: int, label_offset: int, rate: Rate) -> Outcome:
-    """Run one instruction.
+def execute(chain: Chain, memories: Memories, buffer_offset: int, label_offset: int, rate: Rate) -> list[Outcome]:
+    """Run instructions, as a rule one.
 
     All operands are read before a result is written: a program must not read, in the same instruction, a word
     that it writes there, except by the aux walk at the place of the out walk.
@@ -125,47 +118,48 @@ def execute(plan: Plan, memories: Memories, buffer_offset: int, label_offset: in
     ProgramError
         When an enabled lane leaves its memory.
     """
-    instruction = plan.instruction
-    sums = _products(plan, memories, buffer_offset)
-    if plan.stream.vector.shape[1] >= _NEVER_WRAP:
-        sums = wrap(sums, ACCUMULATOR_BITS)
-    values, clipped = _post(plan, memories, sums, buffer_offset, rate)
-    enabled = None if plan.all_enabled else plan.enabled
+    instruction, out = chain.first.instruction, chain.first.out
+    values, clipped = _post(chain, memories, _products(chain, memories, buffer_offset), buffer_offset, rate)
     errors, correct = None, 0
     if instruction.loss is not Loss.NONE:
-        errors, correct = _loss(plan, memories, values, label_offset)
+        outputs = values.view(-1, instruction.time_count, instruction.tile_width)
+        errors, correct = _loss(chain.first, memories, outputs, label_offset)
     if errors is not None:
-        memories.scatter(plan.loss_out, enabled, buffer_offset, errors)
-    elif plan.out is not None:
-        memories.scatter(plan.out, enabled, buffer_offset, values)
-    counted = clipped if enabled is None else clipped & enabled[:, None, :]
-    return Outcome(int(torch.count_nonzero(counted)), correct)
+        walk, enabled = chain.first.loss_out, chain.first.enabled[:, None, :].expand_as(errors)
+        memories.located(walk, buffer_offset)[walk.all_places[enabled]] = errors[enabled].to(torch.int16)
+    elif out is not None:
+        chosen, places = chain.results
+        stored = values if chosen is None else values.index_select(0, chosen)
+        memories.located(out, buffer_offset).index_copy_(0, places, stored.to(torch.int16))
+    return [Outcome(saturations, correct) for saturations in _saturations(chain, clipped)]
 
 
-def _products(plan: Plan, memories: Memories, buffer_offset: int) -> Tensor:
-    """Sums, int64 [outer, time, tile_width]; float64 is exact, for a reduction of 2^16 tiles of 16 products of 30 bits
-    stays below 2^53."""
-    instruction = plan.instruction
-    width, elements = instruction.tile_width, plan.stream.vector.shape[1]
-    mask_bits = {instruction.mask: instruction.mask_bits}
-    loaded = memories.words(plan.load, buffer_offset, mask_bits.get(Mask.LOAD, 0))
-    streamed = memories.words(plan.stream, buffer_offset, mask_bits.get(Mask.STREAM, 0))
+def _products(chain: Chain, memories: Memories, buffer_offset: int) -> Tensor:
+    """Sums, int64, of each plan [outer, time, tile_width]; float64 is exact, for a reduction of 2^16 tiles of 16
+    products of 30 bits stays below 2^53."""
+    mask, mask_bits = chain.first.instruction.mask, chain.first.instruction.mask_bits
+    loaded = memories.words(chain.first.load, buffer_offset, mask_bits if mask is Mask.LOAD else 0)
+    streamed = memories.words(chain.first.stream, buffer_offset, mask_bits if mask is Mask.STREAM else 0)
     streamed = torch.cat([streamed, _ONE])
-    sums = torch.empty((instruction.outer_count, instruction.time_count, width), dtype=torch.int64)
-    for number, group in enumerate(plan.groups):
-        columns = loaded.index_select(0, group.load).view(-1, elements).T
-        for chosen, places in plan.blocks(number):
-            found = (streamed.index_select(0, places).view(-1, elements) @ columns).to(torch.int64)
-            tiles = group.tiles[chosen]
-            sums[tiles] = found.view(len(tiles), instruction.time_count, -1, width).transpose(1, 2)
+    sums = torch.empty(sum(chain.lanes), dtype=torch.int64)
+    for plan, part in zip(chain.plans, torch.split(sums, chain.lanes), strict=True):
+        instruction = plan.instruction
+        elements = plan.stream.vector.shape[1]
+        tiles = part.view(instruction.outer_count, instruction.time_count, instruction.tile_width)
+        for number, group in enumerate(plan.groups):
+            columns = loaded.index_select(0, group.load).view(elements, -1).numpy()
+            for chosen, places in plan.blocks(number):
+                vectors = streamed.index_select(0, places).view(-1, elements).numpy()
+                # NumPy's BLAS is the faster one with few columns.
+                group.store(tiles, chosen, torch.from_numpy(vectors @ columns))
+        if elements >= _NEVER_WRAP:
+            part.copy_(wrap(part, ACCUMULATOR_BITS))
     return sums
 
 
-def _post(
-    plan: Plan, memories: Memories, sums: Tensor, buffer_offset: int, rate: Rate
-) -> tuple[Tensor, Tensor]:
-    """Values [outer, results, tile_width], and the lanes that were clipped [outer, time, tile_width]."""
-    instruction = plan.instruction
+def _post(chain: Chain, memories: Memories, sums: Tensor, buffer_offset: int, rate: Rate) -> tuple[Tensor, Tensor]:
+    """Values [results of all lanes], and which sums were clipped [lanes]."""
+    plan, instruction = chain.first, chain.first.instruction
     positions = torch.zeros((), dtype=torch.int64)
 
     def aux() -> Tensor:
@@ -173,13 +167,12 @@ def _post(
         if plan.aux is None:
             mode = instruction.mode.name
             raise ProgramError(f"aux_memory of {mode} must be ACTIVATION, WEIGHT or ERROR, not NONE")
-        words = memories.gather(plan.aux, buffer_offset)
-        positions = words
-        return clear_positions(words, instruction.position_bits)
+        positions = memories.located(plan.aux, buffer_offset).index_select(0, chain.aux_places).to(torch.int64)
+        return clear_positions(positions, instruction.position_bits)
 
     def random() -> Tensor:
         vectors = memories.random.take(instruction.outer_count * instruction.time_count)
-        return vectors[:, : instruction.tile_width].view(sums.shape)
+        return vectors[:, : instruction.tile_width].flatten()
 
     own = rate.of(instruction)
     setting = lanes.Setting(
@@ -191,13 +184,27 @@ def _post(
     if instruction.dropout_threshold and not plan.config.dropout:
         threshold = instruction.dropout_threshold
         raise ProgramError(f"dropout_threshold must be 0 on an engine without dropout, not {threshold}")
-    values, clipped = lanes.post(setting, sums, aux, random, plan.config.activation_entries)
-    if instruction.mode is Mode.FORWARD:
-        window = instruction.window
-        values = window_maxima(values, window, instruction.position_bits)
-        dropped = lanes.dropped(setting, random)
-        return values if dropped is None else values.masked_fill(dropped[:, window - 1 :: window], 0), clipped
-    return keep_positions(values, positions, instruction.position_bits), clipped
+    post = partial(lanes.post, setting, aux=aux, random=random, entries=plan.config.activation_entries)
+    if instruction.mode is not Mode.FORWARD:
+        values, clipped = post(sums)
+        return keep_positions(values, positions, instruction.position_bits), clipped
+    sums = sums.view(instruction.outer_count, instruction.time_count, instruction.tile_width)
+    at_once = max(1, _BLOCK_LANES // sums[0].numel())
+    posted = [post(part) for part in torch.split(sums, at_once)]
+    window, bits = instruction.window, instruction.position_bits
+    values = torch.cat([window_maxima(part, window, bits) for part, _ in posted])
+    dropped = lanes.dropped(setting, random)
+    if dropped is not None:
+        values = values.masked_fill(dropped.view(sums.shape)[:, window - 1 :: window], 0)
+    return values.flatten(), torch.cat([part for _, part in posted]).flatten()
+
+
+def _saturations(chain: Chain, clipped: Tensor) -> list[int]:
+    """Of each plan, the sums that count and were clipped."""
+    if not clipped.any():
+        return [0] * len(chain.plans)
+    counted = clipped if chain.enabled is None else clipped & chain.enabled
+    return [int(torch.count_nonzero(part)) for part in torch.split(counted, chain.lanes)]
 
 
 def _loss(plan: Plan, memories: Memories, values: Tensor, label_offset: int) -> tuple[Tensor | None, int]:

@@ -1,5 +1,6 @@
 """Two's complement arithmetic on int64 tensors: saturate, wrap, window. Shifts right are floors."""
 
+import torch
 from torch import Tensor
 
 __all__ = ["ACCUMULATOR_BITS", "WINDOW_BITS", "saturate", "window", "wrap"]
@@ -11,6 +12,9 @@ WINDOW_BITS = 18
 def saturate(values: Tensor, bits: int) -> tuple[Tensor, Tensor]:
     """Clip to ``bits`` bits signed; also the mask of the elements that were changed."""
     limit = 1 << (bits - 1)
+    lowest, highest = values.aminmax()
+    if lowest >= -limit and highest < limit:
+        return values, torch.zeros((), dtype=torch.bool).expand_as(values)
     clipped = values.clamp(-limit, limit - 1)
     return clipped, clipped != values
 

@@ -72,13 +72,35 @@ class Group:
     offsets : int64 [offsets]
         Of what they stream.
     tiles : int64 [offsets, tiles]
-    load : int32 [tiles * tile_width * elements]
+    load : int32 [elements * tiles * tile_width]
         Places of what they load.
     """
 
     offsets: Tensor
     tiles: Tensor
     load: Tensor
+
+    @cached_property
+    def steps(self) -> tuple[int, int] | None:
+        """From one offset, and from one tile, to the next; None where tiles are not in steps."""
+        across, down = self.tiles.diff(dim=0), self.tiles.diff(dim=1)
+        if (across != across[:1, :1]).any() or (down != down[:1, :1]).any():
+            return None
+        return int(across.sum() // max(1, across.numel())), int(down.sum() // max(1, down.numel()))
+
+    def store(self, sums: Tensor, chosen: slice, found: Tensor) -> None:
+        """Sums of the chosen offsets, [offsets * time, tiles * tile_width], to where their tiles are in ``sums``
+        [outer, time, tile_width]."""
+        tiles = self.tiles[chosen]
+        _, time_count, width = sums.shape
+        ordered = found.view(len(tiles), time_count, -1, width).transpose(1, 2)
+        if self.steps is None:
+            sums[tiles] = ordered.to(torch.int64)
+            return
+        tile_words = time_count * width
+        strides = (self.steps[0] * tile_words, self.steps[1] * tile_words, width, 1)
+        begin = sums.storage_offset() + int(tiles[0, 0]) * tile_words
+        sums.as_strided(ordered.shape, strides, begin).copy_(ordered)
 
 
 class Plan:
@@ -162,7 +184,7 @@ class Plan:
             alike.setdefault(key, []).append(members)
         found = []
         for entry in alike.values():
-            load_places = self._masked(self.load, self.load.outer[entry[0]], entry[0], Mask.LOAD)
+            load_places = self._masked(self.load, self.load.outer[entry[0]], entry[0], Mask.LOAD).flatten(0, 1).T
             offsets = self.stream.outer[[members[0] for members in entry]]
             found.append(Group(offsets, torch.tensor(entry), load_places.to(torch.int32).flatten()))
         return found

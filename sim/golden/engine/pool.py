@@ -1,7 +1,11 @@
 """Maxima over windows of time, and the positions in the low bits of words: twin of `hdl.engine.pool`."""
 
+from functools import reduce
+
 import torch
 from torch import Tensor
+
+from deep3.hdl.contract.instruction import WINDOW_BITS
 
 __all__ = ["clear_positions", "keep_positions", "window_maxima"]
 
@@ -25,11 +29,11 @@ def window_maxima(values: Tensor, window: int, position_bits: int) -> Tensor:
     windows = values.reshape(*values.shape[:-2], -1, window, values.shape[-1])
     # Of equals the first is the largest with what is left of the window behind it.
     left = torch.arange(window - 1, -1, -1)[:, None]
-    largest = (windows * window + left).amax(dim=-2)
-    value = largest.div(window, rounding_mode="floor")
+    largest = reduce(torch.maximum, (windows << WINDOW_BITS | left).unbind(-2))
+    value = largest >> WINDOW_BITS
     if not position_bits:
         return value
-    first = window - 1 - (largest - value * window)
+    first = window - 1 - (largest & (1 << WINDOW_BITS) - 1)
     return clear_positions(value, position_bits) | first & ((1 << position_bits) - 1)
 
 

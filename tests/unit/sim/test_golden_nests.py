@@ -12,6 +12,7 @@ from deep3.hdl.contract.instruction import Instruction, Mask, Ones
 from deep3.hdl.contract.nest import Walk
 from deep3.hdl.contract.program import Format, Memory, Mode
 from deep3.sim.golden.engine import plan
+from deep3.sim.golden.engine.chain import Chain
 from deep3.sim.golden.engine.execute import Memories, Rate, execute
 from deep3.sim.nests import BUFFER_WORDS, random_nest
 
@@ -163,7 +164,7 @@ def compare(mode: Mode, seed: int) -> None:
     memories.random.restart(seed + 1)
     offset = rng.randrange(BUFFER_WORDS)
     results, clipped = written(Nest(instruction, before, offset), words)
-    outcome = execute(plan.Plan(instruction, CONFIG), memories, offset, 0, RATE)
+    (outcome,) = execute(Chain([plan.Plan(instruction, CONFIG)]), memories, offset, 0, RATE)
     for address, value in results.items():
         before[instruction.output_memory][address] = value
     for memory, content in memories.operands.items():

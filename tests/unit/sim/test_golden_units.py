@@ -12,6 +12,7 @@ from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.instruction import Instruction
 from deep3.hdl.contract.nest import Walk
 from deep3.hdl.contract.program import Format, Function, Memory, Mode
+from deep3.sim.golden.engine.chain import Chain
 from deep3.sim.golden.engine.columns import Columns, Constants, Step
 from deep3.sim.golden.engine.execute import Memories, Rate, execute
 from deep3.sim.golden.engine.lanes import Setting
@@ -104,7 +105,7 @@ def test_the_units_together_do_what_the_golden_engine_does(mode: Mode, seed: int
     rate = Rate(rng.randrange(1 << 16), rng.randrange(4))
     for _ in range(3):
         instruction = random_instruction(rng, mode)
-        outcome = execute(Plan(instruction, CONFIG), memories, BUFFER_OFFSET, 0, rate)
+        (outcome,) = execute(Chain([Plan(instruction, CONFIG)]), memories, BUFFER_OFFSET, 0, rate)
         assert unit_by_unit(instruction, store, columns, rate) == outcome.saturations
         for memory in OPERANDS:
             assert (store.memories[memory].words == memories.operands[memory].numpy()).all(), memory.name
