@@ -26,13 +26,16 @@ MAX_BUFFERS = 8191
 
 DIAGONAL = -32768
 """-8.0 in Q3.12."""
+DECAY_STEPS = 1 << 14
+LEAST_DECAY, MOST_DECAY = 16, 32767
+"""Of a diagonal in steps of a weight decay times the batch: with fewer its rounding would be off by more than 1/32."""
 
 
 @dataclass(frozen=True)
 class Layout:
     """Placement of one network, ``batch`` samples at a time, with ``buffers`` input buffers.
 
-    A holds the hidden activations, the diagonal that an optimiser multiplies by, the outputs of a forward-only run,
+    A holds the hidden activations, the diagonals that an optimiser multiplies by, the outputs of a forward-only run,
     then the input buffers; W the weights (bias in the last column), constants, and the state of an optimiser; E the
     errors of what each step writes, from the first with weights on, and room for the gradients of an optimiser with a
     state; the label memory ``batch`` labels a buffer. Buffer i adds ``i * buffer_words`` to input addresses and
@@ -73,14 +76,17 @@ class Layout:
         _check("layers", len(network.trained), config.max_layers, "layers (max_layers)")
         if not (network.is_dense or config.convolution):
             raise DoesNotFit("layers do not fit: convolution needed, the engine has none (convolution = false)")
-        if self.optimiser.state and not config.convolution:
+        if self.optimiser.elementwise and not config.convolution:
             raise DoesNotFit(
                 f"{self.optimiser} does not fit: convolution needed, the engine has none (convolution = false)"
             )
         if isinstance(self.optimiser, Adagrad) and not config.adagrad:
             raise DoesNotFit(f"{self.optimiser} does not fit: the engine has none (adagrad = false)")
-        if self.optimiser.weight_decay:
-            raise DoesNotFit(f"{self.optimiser} does not fit: engines have no weight decay")
+        if self.optimiser.weight_decay and not LEAST_DECAY <= self.decay <= MOST_DECAY:
+            low, high = (limit / (DECAY_STEPS * self.batch) for limit in (LEAST_DECAY, MOST_DECAY))
+            raise DoesNotFit(
+                f"{self.optimiser} does not fit: between {low:.3g} and {high:.4g} needed in batches of {self.batch}"
+            )
         if min(kept(self.steps)) < 1 and not config.dropout:
             raise DoesNotFit("layers do not fit: dropout needed, the engine has none (dropout = false)")
         if config.loss_unit:
@@ -115,14 +121,26 @@ class Layout:
         return tuple(placed)
 
     @property
-    def diagonal(self) -> int:
-        """Address in A of the diagonal matrix of an optimiser (`compiler.optimisers.passes`)."""
-        return self.hidden[-1].end if self.hidden else 0
+    def diagonals(self) -> tuple[int, ...]:
+        """Words on the diagonals of the matrices that an optimiser multiplies by (`compiler.optimisers.passes`)."""
+        state, decay = self.optimiser.state, self.optimiser.weight_decay > 0
+        return (DIAGONAL,) * state + (self.decay,) * decay
+
+    @property
+    def decay(self) -> int:
+        """On the diagonal that makes gradients of weights: as sums over a batch have them, with 12 fraction bits."""
+        return round(self.optimiser.weight_decay * self.batch * DECAY_STEPS)
+
+    def diagonal(self, word: int) -> int:
+        """Address in A of the matrix with this one of `diagonals`."""
+        end = self.hidden[-1].end if self.hidden else 0
+        return end + self.diagonals.index(word) * identity_words(self.config.rows)
 
     @cached_property
     def outputs(self) -> Matrix:
         """Outputs of a forward-only run of one batch: Q7.8 logits, Q3.12 where the loss is MSE."""
-        base = self.diagonal + (identity_words(self.config.rows) if self.optimiser.state else 0)
+        end = self.hidden[-1].end if self.hidden else 0
+        base = end + len(self.diagonals) * identity_words(self.config.rows)
         return self._tensor(Memory.ACTIVATION, base, (self.network.classes,))
 
     @cached_property
@@ -273,14 +291,14 @@ class Layout:
         return padded
 
     def borders(self) -> Words:
-        """Image of A from address 0 over all hidden tensors and the diagonal of an optimiser: zero but for borders, the
-        constant inputs of the biases of dense layers, and the diagonal. Written once: no program changes them."""
+        """Image of A from address 0 over all hidden tensors and the diagonals of an optimiser: zero but for borders,
+        the constant inputs of the biases of dense layers, and the diagonals. Written once: no program changes them."""
         image = np.zeros(self.outputs.base, np.int16)
         for tensor, reader in zip(self.hidden, self.steps[1:], strict=True):
             nothing = np.zeros((tensor.rows, tensor.width), np.int16)
             image[tensor.base : tensor.end] = tensor.image(nothing, _reads_ones(reader))
-        if self.optimiser.state:
-            image[self.diagonal + self.config.rows - 1] = DIAGONAL
+        for word in self.diagonals:
+            image[self.diagonal(word) + self.config.rows - 1] = word
         return image
 
     def pack_weights(self, parameters: Sequence[tuple[Words, Words]]) -> Words:

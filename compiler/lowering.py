@@ -14,7 +14,7 @@ from deep3.hdl.contract.program import Loss, StartParameters
 from . import dense
 from .convolution import backward, forward, pool, update
 from .layout import Layout
-from .optimisers import adagrad, momentum
+from .optimisers import adagrad, momentum, passes
 from .optimisers.optimiser import SGD, Adagrad, Momentum, Optimiser
 from .phase import Orientation, Phase
 from .schedule import schedule
@@ -204,7 +204,12 @@ def _update(layout: Layout, number: int) -> Phase:
         phase = update.update(layout, number)
     if isinstance(optimiser, Adagrad):
         return adagrad.update(layout, number, phase)
-    return momentum.update(layout, number, phase) if isinstance(optimiser, Momentum) else phase
+    if isinstance(optimiser, Momentum):
+        return momentum.update(layout, number, phase)
+    weights = layout.weights[matrix]
+    # Before the gradients, which do not depend on weights any more: both are taken at the weights of before.
+    decaying = passes.decay(layout, passes.segments(layout, number), weights, weights)
+    return replace(phase, instructions=(*decaying, *phase.instructions))
 
 
 def _backward(layout: Layout, number: int) -> Phase:

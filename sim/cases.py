@@ -11,7 +11,7 @@ from deep3.compiler.layout import DoesNotFit
 from deep3.compiler.lowering import Lowered, lower, quantise_rate
 from deep3.compiler.network.layers import Convolution, Dense, Dropout, Flatten, Layer, MaxPool, MeanPool, Shape
 from deep3.compiler.network.network import Network
-from deep3.compiler.optimisers.optimiser import SGD, Adagrad, Momentum, Optimiser
+from deep3.compiler.optimisers.optimiser import SGD, Adagrad, Momentum, Optimiser, Sgd
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Function, Loss
 
@@ -107,11 +107,14 @@ def random_case(rng: random.Random, config: EngineConfig) -> Case:
 
 
 def _random_optimiser(rng: random.Random, config: EngineConfig) -> Optimiser:
-    if not config.convolution or rng.random() < 0.5:
+    if not config.convolution:
         return SGD
+    decay = rng.choice((0.0, rng.uniform(0.001, 0.05)))
+    if rng.random() < 0.5:
+        return Sgd(weight_decay=decay)
     if config.adagrad and rng.random() < 0.5:
-        return Adagrad()
-    return Momentum(rng.choice((0.5, 0.9, rng.uniform(0.001, 0.999))))
+        return Adagrad(weight_decay=decay)
+    return Momentum(rng.choice((0.5, 0.9, rng.uniform(0.001, 0.999))), weight_decay=decay)
 
 
 def _random_network(rng: random.Random, config: EngineConfig) -> Network:

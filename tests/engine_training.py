@@ -16,7 +16,7 @@ from deep3.hdl.contract.instruction import Instruction
 from deep3.hdl.contract.program import Memory, Mode, Space
 from deep3.sim.golden.engine.engine import Engine
 
-__all__ = ["Matrices", "Run", "engines", "gradient_step", "lowered_or_not", "random_words", "words"]
+__all__ = ["Matrices", "Run", "decayed", "engines", "gradient_step", "lowered_or_not", "random_words", "words"]
 
 Matrices = list[np.ndarray]
 
@@ -100,7 +100,11 @@ class Run:
 
 
 def kind(layout: Layout, instruction: Instruction) -> str:
-    """What an instruction writes: gradients or new values to scratch, roots there, weights, or the state."""
+    """What an instruction writes: gradients or new values to scratch, roots there, weights, the state, or any of them
+    with weight decay."""
+    last_row = layout.config.rows - 1
+    if layout.optimiser.weight_decay and instruction.load.base == layout.diagonal(layout.decay) + last_row:
+        return "decay"
     if instruction.output_memory is Memory.ERROR:
         return "scratch" if instruction.mode is Mode.UPDATE else "root"
     return "state" if layout.state and instruction.out.base >= layout.state[0].base else "weights"
@@ -111,7 +115,7 @@ def random_words(run: Run) -> dict[str, Matrices]:
     layout = run.lowered.layout
     banks = layout.config.banks
     offset = layout.state[0].base - layout.weights[0].base if layout.state else 0
-    found: dict[str, dict[int, int]] = {"scratch": {}, "root": {}, "weights": {}, "state": {}}
+    found: dict[str, dict[int, int]] = {"scratch": {}, "root": {}, "weights": {}, "state": {}, "decay": {}}
 
     def meet(what: str, met: dict[int, int], moved: int) -> None:
         place = {address - moved: word for address, word in met.items()}
@@ -128,11 +132,24 @@ def random_words(run: Run) -> dict[str, Matrices]:
             waiting |= drained(instruction, instruction.out, run.random, banks)
             continue
         if waiting:
-            meet("scratch", waiting, instruction.stream.base - instruction.aux.base + offset)
+            moved = instruction.stream.base - instruction.aux.base
+            meet("scratch", waiting, -moved if what == "decay" else moved + offset)
             waiting = {}
-        walk = instruction.out if what in ("weights", "state") else instruction.aux
-        meet(what, drained(instruction, walk, run.random, banks), 0 if what == "weights" else offset)
+        walk = {"weights": instruction.out, "state": instruction.out, "decay": instruction.stream}.get(
+            what, instruction.aux
+        )
+        meet(what, drained(instruction, walk, run.random, banks), 0 if what in ("weights", "decay") else offset)
     return {what: as_weights(layout, place) for what, place in found.items() if place}
+
+
+def decayed(
+    run: Run, words: np.ndarray, weights: np.ndarray, rate: tuple[int, int], random: dict[str, Matrices], index: int
+) -> np.ndarray:
+    """``words`` with the weight decay of the matrix ``weights``, as the engine takes it in."""
+    layout = run.lowered.layout
+    if not layout.optimiser.weight_decay:
+        return words
+    return saturate(words - gradient_step(weights * layout.decay, rate, random["decay"][index]), 16)
 
 
 def gradient_step(sums: np.ndarray, rate: tuple[int, int], random: np.ndarray) -> np.ndarray:

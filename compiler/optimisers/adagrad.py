@@ -12,7 +12,7 @@ from deep3.compiler.phase import Phase
 from deep3.hdl.contract.program import Format, Mode
 
 from .optimiser import Adagrad
-from .passes import elementwise, parts, redirected, rows, segments
+from .passes import decay, elementwise, parts, redirected, rows, segments
 
 __all__ = ["update"]
 
@@ -27,6 +27,7 @@ def update(layout: Layout, number: int, phase: Phase) -> Phase:
     for first, count, instructions in parts(phase.instructions, weights.rows, scratch.rows):
         w, s, new = rows(weights, first, count), rows(state, first, count), rows(scratch, 0, count)
         made += [replace(redirected(each, layout, w, None, new), rate_mantissa=mantissa) for each in instructions]
+        made += decay(layout, taken, w, new, mantissa)
         made += elementwise(layout, taken, new, s, s, mode=Mode.ADAGRAD, format=Format.Q3_12)
         # In place: each word is read once, before it is written.
         made += elementwise(layout, taken, new, s, new, mode=Mode.ADAGRAD, format=Format.Q7_8)

@@ -2,6 +2,9 @@
 
 The diagonal is -8.0 (Q3.12: -32768). In UPDATE the window of a word v is then -2 v, exactly, and with the rate
 ``m / 2^16`` the result is ``base + 2 v m / 2^16``: with m = 32768 exactly ``base + v``.
+
+That of weight decay is the decay times the batch, in steps of 2^-14: the window of a weight is then what the decay adds
+to its gradient, summed over the batch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +14,7 @@ from typing import Any, NamedTuple
 
 from deep3.compiler.convolution.kernel import kernel_of
 from deep3.compiler.convolution.loops import Level, Loop, Place, Strides, instruction, splits
-from deep3.compiler.layout import Layout
+from deep3.compiler.layout import DIAGONAL, Layout
 from deep3.compiler.network.layers import Convolution
 from deep3.compiler.phase import column_pieces, program_cycles
 from deep3.compiler.tensors import Matrix
@@ -19,7 +22,7 @@ from deep3.hdl.contract.instruction import Instruction
 from deep3.hdl.contract.nest import Walk
 from deep3.hdl.contract.program import Memory, Mode
 
-__all__ = ["WHOLE", "Segment", "add", "elementwise", "parts", "redirected", "rows", "segments"]
+__all__ = ["WHOLE", "Segment", "add", "decay", "elementwise", "parts", "redirected", "rows", "segments"]
 
 WHOLE = 32768
 """The rate with which a word is added as it is."""
@@ -54,15 +57,35 @@ def add(
     return elementwise(layout, taken, words, base, out, mode=Mode.UPDATE, rate_mantissa=mantissa)
 
 
-def elementwise(
-    layout: Layout, taken: Sequence[Segment], words: Matrix, aux: Matrix | None, out: Matrix, **fields: Any
+def decay(
+    layout: Layout, taken: Sequence[Segment], weights: Matrix, out: Matrix, mantissa: int = 0
 ) -> list[Instruction]:
-    """Instructions with these ``fields`` for some words of every row; without ``aux`` zeros stand in its place.
+    """Take from ``out`` what weight decay adds to the gradients of some words of every row, times the rate of the run
+    or that of ``mantissa``, with stochastic rounding; none without weight decay."""
+    if not layout.optimiser.weight_decay:
+        return []
+    return elementwise(
+        layout, taken, weights, out, out, layout.decay, mode=Mode.UPDATE, rate_mantissa=mantissa
+    )
+
+
+def elementwise(
+    layout: Layout,
+    taken: Sequence[Segment],
+    words: Matrix,
+    aux: Matrix | None,
+    out: Matrix,
+    diagonal: int = DIAGONAL,
+    **fields: Any,
+) -> list[Instruction]:
+    """Instructions with these ``fields`` for some words of every row, times one of the layout's ``diagonals``; without
+    ``aux`` zeros stand in its place.
 
     The matrices have as many rows and the same pitch. Lanes are words of a row, or the words of several rows below each
     other: whichever takes fewer cycles.
     """
     config = layout.config
+    load = Place(Memory.ACTIVATION, layout.diagonal(diagonal) + config.rows - 1)
     most = min(config.rows, config.columns)
     made: list[Instruction] = []
     for first, loops in taken:
@@ -70,7 +93,7 @@ def elementwise(
         down = words.rows, words.pitch
         for (lanes, lane), others in ((loops[0], (down, *loops[1:])), (down, loops)):
             for pieces in column_pieces(lanes, most):
-                walks = [_walk(layout, words, aux, out, first, lane, piece, others, fields) for piece in pieces]
+                walks = [_walk(layout, words, load, aux, out, first, lane, piece, others, fields) for piece in pieces]
                 candidates.append(list(chain.from_iterable(walks)))
         cycles = [program_cycles(candidate, config) for candidate in candidates]
         made += candidates[cycles.index(min(cycles))]
@@ -78,8 +101,8 @@ def elementwise(
 
 
 def _walk(
-    layout: Layout, words: Matrix, aux: Matrix | None, out: Matrix, first: int, lane: int, piece: tuple[int, int, int],
-    others: Sequence[tuple[int, int]], fields: dict[str, Any],
+    layout: Layout, words: Matrix, load: Place, aux: Matrix | None, out: Matrix, first: int, lane: int,
+    piece: tuple[int, int, int], others: Sequence[tuple[int, int]], fields: dict[str, Any],
 ) -> list[Instruction]:  # fmt: skip
     """Tiles of lanes ``lane`` words apart, from a word of the first row on."""
     config = layout.config
@@ -95,7 +118,7 @@ def _walk(
         instruction(
             split, Loop(), config=config, tile_width=tile_width, column_stride=-1,
             stream=Place(words.memory, words.base + start, lane),
-            load=Place(Memory.ACTIVATION, layout.diagonal + config.rows - 1),
+            load=load,
             out=Place(out.memory, out.base + start, lane),
             aux=Place(aux.memory, aux.base + start, lane) if aux else Place(Memory.WEIGHT, layout.zeros),
             last_reduction_width=tile_width, **fields,
