@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from deep3.errors import Deep3Error
     from deep3.flow.by_name import build, program
     from deep3.hdl.contract.config import EngineConfig
+    from deep3.host.projection.transformer import DictionaryProjection
     from deep3.host.reports.sized import Sizing, size
     from deep3.host.training.estimator import Classifier
     from deep3.host.training.from_python import TrainResult, train
@@ -22,14 +23,15 @@ if TYPE_CHECKING:
     from deep3.version import VERSION as __version__
 
 __all__ = [
-    "Board", "Classifier", "Deep3Error", "EngineConfig", "Model", "Network", "Sizing", "TrainResult", "__version__",
-    "boards", "build", "load", "load_board", "load_model", "program", "size", "train",
+    "Board", "Classifier", "Deep3Error", "DictionaryProjection", "EngineConfig", "Model", "Network", "Sizing",
+    "TrainResult", "__version__", "boards", "build", "load", "load_board", "load_model", "program", "size", "train",
 ]  # fmt: skip
 
 _PLACES = {
     "Board": "host.workers.public_board:Board",
     "Classifier": "host.training.estimator:Classifier",
     "Deep3Error": "errors:Deep3Error",
+    "DictionaryProjection": "host.projection.transformer:DictionaryProjection",
     "EngineConfig": "hdl.contract.config:EngineConfig",
     "Model": "host.training.model:Model",
     "Network": "compiler.network.network:Network",

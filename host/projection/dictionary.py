@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from deep3.host.workers.threads import usable_cores
+
 from .errors import ProjectionError
 
-__all__ = ["Dictionary", "chunk_rows", "energies"]
+__all__ = ["LARGEST", "Dictionary", "check_range", "chunk_rows", "project"]
 
 CHUNK_BYTES = 1 << 20
-"""Samples that are looked at together: they stay in a core's cache while atoms are added."""
+"""Samples that are looked at together, for each core: they stay in its cache while atoms are added."""
 LEAST_ROWS = 64
 PANEL = 32
 """Samples beyond the threshold whose residuals are formed together."""
@@ -26,32 +28,45 @@ LEAST_BETA = 1e-6
 """Below, a distance is the rounding of single precision."""
 CANCELLED = 0.01
 """Of a residual's energy: where less is left by the atoms of its panel, it is orthogonal to those before no more."""
-MOST_ENERGY = 1e36
+LARGEST = 1e16
+"""Of a value: the energy of a sample must not leave single precision."""
 
 
 def chunk_rows(features: int) -> int:
-    """Rows of ``features`` single-precision numbers that are looked at together."""
-    return max(LEAST_ROWS, CHUNK_BYTES // (4 * features))
+    """Rows of ``features`` single-precision numbers that are looked at together; products of them take all cores."""
+    return max(LEAST_ROWS, usable_cores() * CHUNK_BYTES // (4 * features))
 
 
-def energies(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """|row|^2 of each row, below 1e-38 zero.
+def check_range(x: NDArray[np.float32]) -> None:
+    """Refuse samples that the sums of a dictionary cannot hold.
 
     Raises
     ------
     ProjectionError
-        For values that are no numbers or whose squares leave single precision.
+        For values that are no numbers, or beyond `LARGEST`.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        found: NDArray[np.float32] = np.vecdot(x, x)
-    wrong = np.flatnonzero(~(found < MOST_ENERGY))
-    if len(wrong):
-        values = x[wrong[0]]
-        worst = values[np.argmax(np.where(np.isfinite(values), np.abs(values), np.inf))]
-        raise ProjectionError(
-            f"samples must hold finite numbers whose squares add up to less than {MOST_ENERGY:g}, not {float(worst)!r}"
-        )
+    low, high = float(x.min(initial=0)), float(x.max(initial=0))
+    if not (low > -LARGEST and high < LARGEST):
+        worst = low if high < LARGEST else high
+        raise ProjectionError(f"samples must hold finite numbers smaller than {LARGEST:g}, not {worst!r}")
+
+
+def project(x: NDArray[np.float32], mean: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Coefficients of orthonormal ``rows``, ``length x features``, of ``samples x features`` less a mean."""
+    step = chunk_rows(x.shape[1])
+    found = np.empty((len(x), len(rows)), np.float32)
+    for start, chunk in zip(range(0, len(x), step), _chunks(x, mean), strict=True):
+        np.matmul(chunk, rows.T, out=found[start : start + step])
     return found
+
+
+def _chunks(x: NDArray[np.float32], mean: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """Rows less the mean, each chunk in the place of the one before."""
+    rows = chunk_rows(x.shape[1])
+    buffer = np.empty((min(rows, len(x)), x.shape[1]), np.float32)
+    for start in range(0, len(x), rows):
+        part = x[start : start + rows]
+        yield np.subtract(part, mean, out=buffer[: len(part)])
 
 
 class Dictionary:
@@ -70,6 +85,8 @@ class Dictionary:
     ----------
     chosen
         For each atom, in the order in which they were added, the number in the stream of the sample that added it.
+    samples
+        These samples less the mean, ``features`` each: what the papers call D.
     seen
         Samples of the stream so far.
     """
@@ -79,6 +96,7 @@ class Dictionary:
         self.beta = beta
         self.most = self.features if most is None else min(most, self.features)
         self.chosen: list[int] = []
+        self.samples: list[NDArray[np.float32]] = []
         self.seen = 0
         self._atoms = np.zeros((min(PANEL, self.most), self.features), np.float32)
 
@@ -108,12 +126,13 @@ class Dictionary:
         Raises
         ------
         ProjectionError
-            For values that are no numbers; what came before them has been learned.
+            For values that are no numbers, or beyond `LARGEST`; nothing is learned then.
         """
+        check_range(x)
         rows = chunk_rows(self.features)
         buffer = np.empty((min(rows, len(x)), self.most), np.float32)
         parts = []
-        for chunk in tqdm(self._chunks(x), total=-(-len(x) // rows), desc="projection", unit="block", delay=2):
+        for chunk in tqdm(_chunks(x, self.mean), total=-(-len(x) // rows), desc="projection", unit="block", delay=2):
             coefficients = buffer[: len(chunk)]
             self._grow_chunk(chunk, coefficients)
             parts.append(coefficients[:, : self.length].copy())
@@ -122,29 +141,35 @@ class Dictionary:
             found[start : start + rows, : part.shape[1]] = part
         # The first samples miss the atoms that later ones added.
         short = sum(len(part) for part in parts if part.shape[1] < self.length)
-        for start, chunk in zip(range(0, short, rows), self._chunks(x[:short]), strict=True):
+        for start, chunk in zip(range(0, short, rows), _chunks(x[:short], self.mean), strict=True):
             told = parts[start // rows].shape[1]
             np.matmul(chunk, self.atoms[told:].T, out=found[start : start + rows, told:])
         return found
 
     def coefficients(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Of ``samples x features``, ``samples x length``; nothing is learned."""
-        rows = chunk_rows(self.features)
-        found = np.empty((len(x), self.length), np.float32)
-        for start, chunk in zip(range(0, len(x), rows), self._chunks(x), strict=True):
-            np.matmul(chunk, self.atoms.T, out=found[start : start + rows])
-        return found
+        return project(x, self.mean, self.atoms)
 
-    def _chunks(self, x: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-        """Rows less the mean, each chunk in the place of the one before."""
-        rows = chunk_rows(self.features)
-        buffer = np.empty((min(rows, len(x)), self.features), np.float32)
-        for start in range(0, len(x), rows):
-            part = x[start : start + rows]
-            yield np.subtract(part, self.mean, out=buffer[: len(part)])
+    def cut(self, length: int) -> None:
+        """Back to the first ``length`` atoms, beyond which it then does not grow: what it was when it had so many."""
+        self.most = length
+        self._atoms = self.atoms[:length].copy()
+        del self.chosen[length:], self.samples[length:]
+
+    def widen(self, mean: NDArray[np.float32]) -> None:
+        """From now on samples have more features, the new ones behind the others and with this mean.
+
+        Earlier samples count as having had the mean there: their coefficients stay as they are.
+        """
+        more = len(mean)
+        if self.most == self.features:
+            self.most += more
+        self.mean = np.concatenate([self.mean, mean])
+        self._atoms = np.pad(self.atoms, ((0, 0), (0, more)))
+        self.samples = [np.pad(sample, (0, more)) for sample in self.samples]
 
     def _grow_chunk(self, x: NDArray[np.float32], coefficients: NDArray[np.float32]) -> None:
-        energy = energies(x)
+        energy = np.vecdot(x, x)
         limit = max(self.beta, LEAST_BETA) ** 2 * energy
         left, doubtful = energy.copy(), limit - np.float32(ROUNDING) * energy
         doubtful[energy == 0] = np.inf
@@ -181,7 +206,7 @@ class Dictionary:
         known = self.atoms
         residuals = x - coefficients @ known
         residuals -= (residuals @ known.T) @ known
-        for residual, most, row in zip(residuals, limit, rows, strict=True):
+        for sample, residual, most, row in zip(x, residuals, limit, rows, strict=True):
             before = residual @ residual
             fresh = self._atoms[len(known) : self.length]
             residual -= (fresh @ residual) @ fresh
@@ -194,10 +219,11 @@ class Dictionary:
             if left <= most:
                 continue
             if self.length == len(self._atoms):
-                wider = np.zeros((min(2 * self.length, self.most), self.features), np.float32)
+                wider = np.zeros((min(max(2 * self.length, PANEL), self.most), self.features), np.float32)
                 wider[: self.length] = self._atoms
                 self._atoms = wider
             np.divide(residual, np.sqrt(left), out=self._atoms[self.length])
             self.chosen.append(self.seen + int(row))
+            self.samples.append(sample.copy())
             if self.length == self.most:
                 return

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from deep3.hdl.contract.fixed_point import MAX_VALUE, to_q3_12
 
-from .dictionary import Dictionary
+from .dictionary import Dictionary, project
 from .errors import ALL_EQUAL, ProjectionError
 from .rotation import axes_of_length
 
@@ -124,7 +124,4 @@ def fit_projection(
 def _coefficients(
     x: NDArray[np.float32], mean: NDArray[np.float32], basis: NDArray[np.float32] | None
 ) -> NDArray[np.float32]:
-    coefficients: NDArray[np.float32] = x - mean
-    if basis is not None:
-        coefficients = coefficients @ basis
-    return coefficients
+    return x - mean if basis is None else project(x, mean, basis.T)

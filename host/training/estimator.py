@@ -1,7 +1,5 @@
 """A classifier with the interface of scikit-learn's."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +10,7 @@ from sklearn.utils.metaestimators import available_if  # type: ignore[import-unt
 from sklearn.utils.multiclass import check_classification_targets  # type: ignore[import-untyped]
 from sklearn.utils.validation import check_is_fitted, validate_data  # type: ignore[import-untyped]
 
-from deep3.errors import Deep3Error
+from deep3.errors import Deep3Error, as_one_line
 from deep3.host.data import Dataset
 
 from .from_python import make_settings
@@ -29,19 +27,6 @@ class EstimatorError(Deep3Error, ValueError):
 
 class EstimatorTypeError(Deep3Error, TypeError):
     """Samples or labels of another kind than arrays of numbers, a sparse matrix for one."""
-
-
-@contextmanager
-def _one_line() -> Iterator[None]:
-    """Errors of scikit-learn's and ours as one line, of the kinds that scikit-learn wants."""
-    try:
-        yield
-    except Deep3Error as error:
-        raise EstimatorError(str(error)) from None
-    except ValueError as error:
-        raise EstimatorError(" ".join(str(error).split())) from None
-    except TypeError as error:
-        raise EstimatorTypeError(" ".join(str(error).split())) from None
 
 
 def _has_probabilities(estimator: "Classifier") -> bool:
@@ -170,7 +155,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         LinkError
             When a board does not answer.
         """
-        with _one_line():
+        with as_one_line(EstimatorError, EstimatorTypeError):
             samples, labels = validate_data(self, X, y, dtype=np.float32)
             check_classification_targets(labels)
             classes, indices = np.unique(labels, return_inverse=True)
@@ -217,6 +202,6 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _samples(self, X: ArrayLike) -> NDArray[np.float32]:
         check_is_fitted(self)
-        with _one_line():
+        with as_one_line(EstimatorError, EstimatorTypeError):
             samples: NDArray[np.float32] = validate_data(self, X, dtype=np.float32, reset=False)
         return samples

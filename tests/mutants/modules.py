@@ -73,6 +73,7 @@ _TESTS = {
     "host/link/udp.py": ("host/test_udp.py",),
     "host/link/window.py": ("host/test_send_window.py",),
     "host/projection/dictionary.py": ("host/test_dictionary.py",),
+    "host/projection/feedback.py": ("host/test_feedback.py",),
     "host/projection/projection.py": ("host/test_projection.py",),
     "host/projection/rotation.py": ("host/test_rotation.py",),
     "host/training/checkpoint.py": ("host/test_checkpoint.py",),

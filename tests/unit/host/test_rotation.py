@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from low_rank import low_rank
 
 from deep3.host.projection.errors import ProjectionError
-from deep3.host.projection.rotation import axes_of_length, principal_axes
+from deep3.host.projection.rotation import Moments, axes_of_length, dictionary_of_length
 
 
 @settings(max_examples=25, deadline=None)
@@ -23,15 +23,30 @@ def test_axes_are_as_many_as_wanted_orthonormal_and_the_strongest_first(seed: in
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 1000), st.integers(1, 20))
-def test_turning_there_and_back_changes_nothing(seed: int, length: int) -> None:
+@given(st.integers(0, 1000), st.integers(1, 20), st.integers(1, 4))
+def test_turning_there_and_back_changes_nothing(seed: int, length: int, parts: int) -> None:
     c = low_rank(100, length, length, seed)
-    values, axes = principal_axes(c.T @ c)
-    assert (np.diff(values) <= 0).all()
-    assert np.allclose(c @ axes @ axes.T, c, atol=1e-3 * np.abs(c).max())
-    turned = c @ axes
-    off = turned.T @ turned - np.diag(values)
-    assert np.abs(off).max() < 1e-4 * values[0]
+    moments = Moments()
+    for part in np.array_split(c, parts):
+        moments.add(part)
+    variances, axes = moments.axes()
+    assert moments.samples == 100
+    assert (np.diff(variances) <= 0).all()
+    assert np.allclose(c @ axes @ axes.T, c, atol=1e-5 * np.abs(c).max())
+    turned = np.cov(c @ axes, rowvar=False, ddof=0).reshape(length, length)
+    assert np.abs(turned - np.diag(variances)).max() < 1e-4 * variances[0]
+
+
+def test_coefficients_that_are_not_there_yet_count_as_zero() -> None:
+    c = low_rank(60, 5, 5, seed=2)
+    c[:20, 3:] = 0
+    grown, whole = Moments(), Moments()
+    grown.add(c[:20, :3])
+    grown.add(c[20:])
+    whole.add(c)
+    assert np.allclose(grown.axes()[0], whole.axes()[0], rtol=1e-4)
+    grown.cut(2)
+    assert np.allclose(grown.axes()[0].sum(), c[:, :2].var(axis=0).sum(), rtol=1e-4)
 
 
 def test_a_longer_embedding_loses_less_and_all_of_it_nothing() -> None:
@@ -80,3 +95,10 @@ def test_a_length_that_the_data_cannot_give(x: np.ndarray, length: int, message:
     with pytest.raises(ProjectionError) as caught:
         axes_of_length(x, x.mean(axis=0), length)
     assert str(caught.value) == message
+
+
+def test_the_samples_that_were_taken_are_known_by_their_numbers() -> None:
+    x = low_rank(500, 60, 60, seed=1)
+    dictionary, moments = dictionary_of_length(x, x.mean(axis=0), 5)
+    assert (dictionary.length, moments.samples) == (21, 500)
+    assert np.allclose(dictionary.samples, (x - dictionary.mean)[dictionary.chosen])
