@@ -9,6 +9,7 @@ EXTRAS = {
     "torch": "train",
     "tensorboard": "train",
     "sklearn": "train",
+    "rich": "train",
     "scipy": "train",
     "threadpoolctl": "train",
     "onnx": "onnx",

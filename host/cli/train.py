@@ -2,10 +2,13 @@
 
 import argparse
 import dataclasses
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 from deep3.host.global_network.learning_rate import SCHEDULES
+from deep3.host.records.progress import MakeProgress, ProgressBar
 from deep3.host.training.interruption import raise_on_sigterm
 from deep3.host.training.repeat import BROUGHT_BY_CHECKPOINT, BROUGHT_BY_MODEL
 from deep3.host.training.settings import ACTIVATIONS, LOSSES, OPTIMISERS, SettingsError, TrainSettings
@@ -140,11 +143,21 @@ def _run(arguments: argparse.Namespace) -> Report:
         # PyTorch takes seconds to import; the other commands do without it.
         from deep3.host.training.run import resume, train
 
+        make_progress = _make_progress(arguments.json)
         if arguments.resume:
-            return resume(Path(arguments.data), given.get("take_over", False))
+            return resume(Path(arguments.data), given.get("take_over", False), make_progress)
         if "workers" in given:
             given["workers"] = tuple(given["workers"])
-        return train(TrainSettings(**given))
+        return train(TrainSettings(**given), make_progress=make_progress)
+
+
+def _make_progress(as_json: bool) -> MakeProgress:
+    """The live view where somebody watches, else the bar of any log file."""
+    if as_json or not (sys.stdout.isatty() and sys.stderr.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
+        return ProgressBar
+    from deep3.host.reports.live_view import LiveView
+
+    return LiveView
 
 
 def _check_together(given: dict[str, Any], resumed: bool) -> None:

@@ -25,11 +25,13 @@ class RecordError(Deep3Error):
 
 @dataclass(frozen=True)
 class Started:
-    """A run begins after ``iteration`` updates, more than 0 where it goes on; it will have about ``iterations``."""
+    """A run begins after ``iteration`` updates and ``seconds``, more than 0 where it goes on; it will have about
+    ``iterations``. Records of earlier versions do not say the seconds: they are 0."""
 
     iteration: int
     iterations: int
     workers: tuple[str, ...]
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

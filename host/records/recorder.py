@@ -7,10 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tqdm import tqdm
-
-from .events import Evaluated, Event, EventWriter, Started, Updated, WorkerLost
+from .events import Evaluated, Event, EventWriter, Updated
 from .history import History
+from .progress import MakeProgress, ProgressBar
 
 __all__ = ["Recorder"]
 
@@ -28,18 +27,26 @@ class Recorder:
         What was recorded before, where the run goes on; added to.
     save
         Called with the number of updates whenever validation found a new best.
+    make_progress
+        Shows the run.
     """
 
-    def __init__(self, folder: Path, run: str, history: History, save: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        run: str,
+        history: History,
+        save: Callable[[int], None],
+        make_progress: MakeProgress = ProgressBar,
+    ) -> None:
         self.history = history
-        self._run = run
         self._save = save
         self._stack = ExitStack()
         self._writer = self._stack.enter_context(EventWriter(folder, run))
         self._tensorboard = _tensorboard(folder / "tensorboard" / run)
         if self._tensorboard is not None:
             self._stack.callback(self._tensorboard.close)
-        self._progress: tqdm[Any] | None = None
+        self._show = self._stack.enter_context(make_progress(run))
 
     def __enter__(self) -> "Recorder":
         return self
@@ -60,23 +67,6 @@ class Recorder:
         if self._tensorboard is not None:
             for name, value in _scalars(event).items():
                 self._tensorboard.add_scalar(name, value, event.iteration)
-
-    def _show(self, event: Event) -> None:
-        """Progress, on stderr."""
-        if isinstance(event, Started):
-            self._progress = tqdm(
-                total=max(event.iterations, event.iteration), initial=event.iteration, desc=self._run, unit="push",
-                file=sys.stderr, dynamic_ncols=True, mininterval=0.5,
-            )  # fmt: skip
-            self._stack.callback(self._progress.close)
-            return
-        assert self._progress is not None, "every run begins with Started"
-        if isinstance(event, Updated):
-            self._progress.update()
-        elif isinstance(event, Evaluated):
-            self._progress.set_postfix_str(f"validation {100 * event.validation_accuracy:.2f} %", refresh=False)
-        elif isinstance(event, WorkerLost):
-            self._progress.write(f"deep3: worker {event.worker} is lost: {event.error}", file=sys.stderr)
 
 
 def _tensorboard(folder: Path) -> Any:

@@ -168,7 +168,7 @@ def run_numbers(events: Iterable[Event]) -> RunNumbers:
 
 def _add(run: RunNumbers, event: Event) -> None:
     run.iterations = event.iteration
-    if not isinstance(event, Started) and event.seconds is not None:
+    if event.seconds is not None:
         run.seconds = max(run.seconds, event.seconds)
     match event:
         case Started():

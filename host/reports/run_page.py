@@ -121,14 +121,14 @@ def _workers(run: RunNumbers) -> str:
     rows = []
     for name, worker in run.workers.items():
         stale = worker.staleness
-        milliseconds = 1000 * sum(worker.push_seconds) / len(worker.push_seconds) if worker.push_seconds else None
+        pushes = len(worker.push_seconds)
         rows.append([
             name,
-            f"{len(worker.push_seconds):,}",
+            f"{pushes:,}",
             f"{worker.samples:,}",
             _percent(worker.share),
             _percent(worker.busy),
-            UNKNOWN if milliseconds is None else f"{milliseconds:.3g}",
+            f"{1000 * sum(worker.push_seconds) / pushes:,.1f}" if pushes else UNKNOWN,
             f"{sum(stale) / len(stale):.1f} / {max(stale)}" if stale else UNKNOWN,
             _percent(worker.correct / worker.samples) if worker.samples else UNKNOWN,
             f"{worker.clipped:,}",

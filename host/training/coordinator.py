@@ -143,7 +143,7 @@ class Coordinator:
         state = self._state
         self._began_s = time.monotonic() - state.seconds
         names = tuple(worker.name for worker in self._workers)
-        self._observer(Started(state.iteration, self._schedule.iterations, names))
+        self._observer(Started(state.iteration, self._schedule.iterations, names, state.seconds))
         try:
             with ExitStack() as stack, put_off_interruptions(self._interrupt):
                 # Threads of BLAS spin for a while after every product, and products of the coordinator are small.

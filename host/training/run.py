@@ -15,6 +15,7 @@ from deep3.host.global_network.global_network import GlobalNetwork
 from deep3.host.projection.scaling import is_plain
 from deep3.host.records.events import EVENTS_FILE, RecordError, forget_after
 from deep3.host.records.history import History, read_histories
+from deep3.host.records.progress import MakeProgress, ProgressBar
 from deep3.host.records.recorder import Recorder
 from deep3.host.records.run_folder import (
     CHECKPOINTS,
@@ -43,7 +44,10 @@ __all__ = ["resume", "train"]
 
 
 def train(
-    settings: TrainSettings, dataset: Dataset | None = None, module: nn.Module | None = None
+    settings: TrainSettings,
+    dataset: Dataset | None = None,
+    module: nn.Module | None = None,
+    make_progress: MakeProgress = ProgressBar,
 ) -> dict[str, object]:
     """Run, and return the report that ``deep3 train --json`` prints. Progress goes to stderr.
 
@@ -57,6 +61,8 @@ def train(
         The data, where they are not to be loaded by the name in the settings.
     module
         The model, where it is not to be loaded by the name in the settings.
+    make_progress
+        Shows the runs.
 
     Raises
     ------
@@ -73,10 +79,12 @@ def train(
         (folder / ENGINE_FILE).write_text(run.engine.to_toml(), encoding="utf-8")
         if settings.model is not None or settings.start is not None:
             run.checkpoint(run.network, 0).save(folder / FIRST_FILE)
-        return _execute(run, workers, folder, stack)
+        return _execute(run, workers, folder, stack, make_progress)
 
 
-def resume(folder: Path, take_over: bool = False) -> dict[str, object]:
+def resume(
+    folder: Path, take_over: bool = False, make_progress: MakeProgress = ProgressBar
+) -> dict[str, object]:
     """Go on with an interrupted run from where it stood; see `train`. With ``deterministic`` to the same bits.
 
     Raises
@@ -105,7 +113,7 @@ def resume(folder: Path, take_over: bool = False) -> dict[str, object]:
     if run.prepared.digest != description.data_digest:
         raise StateError(f"{folder}: {settings.data} is not what the run began with; start a new run")
     with ExitStack() as stack:
-        return _execute(run, open_run_workers(run, stack, take_over), folder, stack)
+        return _execute(run, open_run_workers(run, stack, take_over), folder, stack, make_progress)
 
 
 def _describe(run: Run) -> RunDescription:
@@ -130,13 +138,15 @@ def _describe(run: Run) -> RunDescription:
     )
 
 
-def _execute(run: Run, workers: list[Worker], folder: Path, stack: ExitStack) -> dict[str, object]:
+def _execute(
+    run: Run, workers: list[Worker], folder: Path, stack: ExitStack, make_progress: MakeProgress
+) -> dict[str, object]:
     """Joint run and reference as far as they have not ended, plot, report; ``stack`` has the workers."""
     try:
-        _train(run, "joint", run.network, workers, run.samples, folder)
+        _train(run, "joint", run.network, workers, run.samples, folder, make_progress)
         stack.close()
         if run.settings.reference:
-            _reference(run, folder)
+            _reference(run, folder, make_progress)
     except KeyboardInterrupt as interruption:
         raise type(interruption)(f"{_left_behind(run, folder)}; deep3 train --resume {folder} goes on") from None
     except Diverged as error:
@@ -158,7 +168,7 @@ def _left_behind(run: Run, folder: Path) -> str:
     return f"run folder: {folder} (plot.png, checkpoint.npz)"
 
 
-def _reference(run: Run, folder: Path) -> None:
+def _reference(run: Run, folder: Path, make_progress: MakeProgress) -> None:
     """The whole network in float32 PyTorch on one worker, for the multiply-adds that the joint run has."""
     settings, topology = run.settings, run.network.topology
     local, whole = run.network.local_topology().training_multiply_adds, topology.training_multiply_adds
@@ -173,11 +183,17 @@ def _reference(run: Run, folder: Path) -> None:
         network = GlobalNetwork(topology, 1.0, run.model.copy().weights)
     else:
         network = GlobalNetwork.initialise(topology, 1.0, settings.seed)
-    _train(run, "reference", network, [worker], samples, folder)
+    _train(run, "reference", network, [worker], samples, folder, make_progress)
 
 
 def _train(
-    run: Run, label: str, network: GlobalNetwork, workers: list[Worker], samples: float, folder: Path
+    run: Run,
+    label: str,
+    network: GlobalNetwork,
+    workers: list[Worker],
+    samples: float,
+    folder: Path,
+    make_progress: MakeProgress,
 ) -> None:
     """Train from the beginning, or from the state that lies in the folder, until ``samples`` are used up."""
     settings, path = run.settings, folder / STATES[label]
@@ -200,7 +216,7 @@ def _train(
     def keep(state: RunState) -> None:
         state.save(path)
 
-    with Recorder(folder, label, history, save) as recorder:
+    with Recorder(folder, label, history, save, make_progress) as recorder:
         keep(state)
         try:
             Coordinator(state, run.prepared.training, workers, schedule, recorder, keep).run()

@@ -169,7 +169,7 @@ def command(arguments: str) -> str:
     return f"import deep3.host.cli; deep3.host.cli.main({arguments.split()!r})"
 
 
-HEAVY = {"torch", "amaranth", "matplotlib", "sklearn", "scipy", "tensorboard", "onnx", "google"}
+HEAVY = {"torch", "amaranth", "matplotlib", "sklearn", "scipy", "tensorboard", "onnx", "google", "rich"}
 
 
 @pytest.mark.parametrize(

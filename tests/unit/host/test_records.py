@@ -62,7 +62,7 @@ words = st.text(max_size=20)
 numbers = st.integers(0, 2**60)
 floats = st.floats(0, 1e9)
 events = st.one_of(
-    st.builds(Started, numbers, numbers, st.lists(words, max_size=3).map(tuple)),
+    st.builds(Started, numbers, numbers, st.lists(words, max_size=3).map(tuple), floats),
     st.builds(
         Updated, numbers, words, floats, *[numbers] * 5, floats, numbers, floats,
         st.none() | numbers, st.none() | floats, *[st.none() | numbers] * 2,
