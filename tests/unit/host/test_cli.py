@@ -163,7 +163,7 @@ def test_an_address_that_is_none(capsys: pytest.CaptureFixture[str], tmp_path: P
 
 
 def test_an_interrupt_is_no_traceback(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(training, "train", interrupt)
