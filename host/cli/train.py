@@ -73,7 +73,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--loss", choices=sorted(LOSSES), help="of the output (default softmax)")
     _number(parser, "batch", int, "samples of a batch")
     _number(parser, "n-push", int, "batches of a push: what a worker trains before it sends its change of weights")
-    _number(parser, "ratio", float, "share of the hidden neurons that a worker takes")
+    _number(parser, "ratio", float, "share of the hidden neurons and maps that a worker takes")
     _number(parser, "epochs", float, "passes over the training samples, all workers together")
     _number(parser, "rate", float, "learning rate at the beginning")
     parser.add_argument(

@@ -9,24 +9,17 @@ from numpy.typing import NDArray
 from deep3.compiler.network import reference
 from deep3.compiler.network.layers import Convolution
 from deep3.compiler.network.network import Network
-from deep3.errors import Deep3Error
+from deep3.compiler.network.subsample import local_network, local_sizes, taken_from
 
-__all__ = [
-    "Evaluation", "GlobalNetwork", "NetworkError", "Sample", "Weights", "draw_sample", "gather",
-    "local_network", "local_sizes", "scatter_add",
-]  # fmt: skip
+__all__ = ["Evaluation", "GlobalNetwork", "Sample", "Weights", "draw_sample", "gather", "scatter_add"]
 
 Weights = list[NDArray[np.float64]]
 """One matrix for each layer that has weights, ``outputs x (inputs + 1)``; the last column holds the biases, as in the
 engine's memory (`compiler.network.network.Network.weight_shapes`)."""
 
 Sample = tuple[NDArray[np.int64], ...]
-"""For the input and every layer, the indices of the sampled neurons, ascending; empty for all of a network whose layers
-are not all fully connected."""
-
-
-class NetworkError(Deep3Error):
-    """A network or a ratio that cannot be."""
+"""For the input and every layer that has weights, the numbers of the neurons or maps that were sampled, ascending; of a
+sample of maps its channels."""
 
 
 @dataclass(frozen=True)
@@ -38,55 +31,25 @@ class Evaluation:
     samples: int
 
 
-def local_sizes(sizes: tuple[int, ...], ratio: float) -> tuple[int, ...]:
-    """Layer sizes of a local network: input and output complete, of every hidden layer the share ``ratio``."""
-    if not 0 < ratio <= 1:
-        raise NetworkError(f"ratio must be above 0 and at most 1, not {ratio!r}")
-    hidden = tuple(max(1, round(ratio * size)) for size in sizes[1:-1])
-    return (sizes[0], *hidden, sizes[-1])
-
-
-def local_network(network: Network, ratio: float) -> Network:
-    """What every worker trains; of layers that are not all fully connected the whole network.
-
-    Raises
-    ------
-    NetworkError
-        For a ratio that the network cannot have.
-    """
-    if network.is_dense:
-        return Network.dense(local_sizes(network.sizes, ratio), network.functions, network.loss)
-    if ratio != 1:
-        raise NetworkError(f"ratio must be 1 for a network that is not all fully connected, not {ratio!r}")
-    return network
-
-
 def draw_sample(network: Network, ratio: float, rng: np.random.Generator) -> Sample:
-    """Which neurons a local network takes: hidden ones drawn without replacement."""
-    if not network.is_dense:
-        return ()
+    """Which neurons and maps a local network takes: hidden ones drawn without replacement."""
+    sizes = taken_from(network)
     return tuple(
         np.sort(rng.choice(size, taken, replace=False)).astype(np.int64)
-        for size, taken in zip(network.sizes, local_sizes(network.sizes, ratio), strict=True)
+        for size, taken in zip(sizes, local_sizes(sizes, ratio), strict=True)
     )
 
 
 def gather(network: Network, matrices: Weights, sample: Sample) -> Weights:
-    """A copy of the parts of a network's matrices, weights or of their shapes, that lie between the sampled neurons,
-    biases included."""
-    if not sample:
-        return [matrix.copy() for matrix in matrices]
-    return [matrices[layer][index] for layer, index in enumerate(_blocks(network.sizes, sample))]
+    """A copy of the parts of a network's matrices, weights or of their shapes, that lie between the sampled neurons and
+    maps, biases included."""
+    return [matrix[block] for matrix, block in zip(matrices, _blocks(network, sample), strict=True)]
 
 
 def scatter_add(network: Network, matrices: Weights, sample: Sample, difference: Weights) -> None:
     """Add a local network's change to the parts that `gather` takes, in place."""
-    if not sample:
-        for matrix, change in zip(matrices, difference, strict=True):
-            matrix += change
-        return
-    for layer, index in enumerate(_blocks(network.sizes, sample)):
-        matrices[layer][index] += difference[layer]
+    for matrix, block, change in zip(matrices, _blocks(network, sample), difference, strict=True):
+        matrix[block] += change
 
 
 class GlobalNetwork:
@@ -97,8 +60,8 @@ class GlobalNetwork:
     topology
         Layers and loss.
     ratio
-        Share of the hidden neurons in a local network. Local networks see their hidden layers through fewer inputs, so
-        evaluation scales the weights that leave a hidden layer by the share that was sampled.
+        Share of the hidden neurons and maps in a local network. Local networks see their hidden layers through fewer
+        inputs, so evaluation scales the weights that leave a hidden layer by the share that was sampled.
     weights
         See `Weights`; kept, not copied.
     """
@@ -109,6 +72,15 @@ class GlobalNetwork:
         self.weights = weights
         local = local_network(topology, ratio)
         self._input_shares = [part / whole for part, whole in zip(local.widths, topology.widths, strict=True)][:-1]
+
+    @classmethod
+    def of_model(cls, topology: Network, ratio: float, weights: Weights) -> "GlobalNetwork":
+        """The network that computes as a whole what a model with these weights does: those that leave a hidden layer are
+        larger as their inputs in a local network are fewer."""
+        network = cls(topology, ratio, [matrix.copy() for matrix in weights])
+        for matrix, share in zip(network.weights, network._input_shares, strict=True):
+            matrix[:, :-1] /= share
+        return network
 
     @classmethod
     def initialise(cls, topology: Network, ratio: float, seed: int) -> "GlobalNetwork":
@@ -133,11 +105,11 @@ class GlobalNetwork:
         return local_network(self.topology, self.ratio)
 
     def local_weights(self, sample: Sample) -> Weights:
-        """A copy of the weights between the sampled neurons, biases included."""
+        """A copy of the weights between the sampled neurons and maps, biases included."""
         return gather(self.topology, self.weights, sample)
 
     def add(self, sample: Sample, difference: Weights) -> None:
-        """Add a local network's change of weights where its neurons were sampled (Deep3, Equation 1)."""
+        """Add a local network's change of weights where its neurons and maps were sampled (Deep3, Equation 1)."""
         scatter_add(self.topology, self.weights, sample, difference)
 
     def copy(self) -> "GlobalNetwork":
@@ -163,8 +135,17 @@ class GlobalNetwork:
         return Evaluation(float((outputs.argmax(axis=1) == y).mean()), float(loss), len(y))
 
 
-def _blocks(sizes: tuple[int, ...], sample: Sample) -> list[tuple[NDArray[np.int64], ...]]:
-    """Open-mesh indices of each layer's sampled rows and columns, the bias column among them."""
-    return [
-        np.ix_(sample[layer + 1], np.append(sample[layer], inputs)) for layer, inputs in enumerate(sizes[:-1])
-    ]
+def _blocks(network: Network, sample: Sample) -> list[tuple[NDArray[np.int64], ...]]:
+    """Open-mesh indices of each matrix's sampled rows and columns, the bias column among them.
+
+    What a layer before gives as one map takes a column for each weight of a kernel, or behind a flattening for each of
+    its pixels; they lie side by side.
+    """
+    found = []
+    for (_, columns), whole, before, taken in zip(
+        network.weight_shapes, taken_from(network)[:-1], sample[:-1], sample[1:], strict=True
+    ):
+        each = (columns - 1) // whole
+        inputs = (before[:, None] * each + np.arange(each)).ravel()
+        found.append(np.ix_(taken, np.append(inputs, columns - 1)))
+    return found

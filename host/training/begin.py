@@ -110,7 +110,7 @@ def begin(
             settings.seed,
         )
         check_classes(settings.model, imported.network.classes, dataset.name, dataset.classes)
-        network = GlobalNetwork(imported.network, settings.ratio, imported.weights)
+        network = GlobalNetwork.of_model(imported.network, settings.ratio, imported.weights)
     first = network.copy() if network and settings.model is not None else None
     check_rates(specs, settings.rates, settings.batch, settings.update_rule)
     channels = network.topology.channels if first and network else 0

@@ -180,7 +180,7 @@ def _reference(run: Run, folder: Path, make_progress: MakeProgress) -> None:
     )
     worker = Worker("float32", PytorchBackend(topology, optimiser=settings.update_rule), assignment)
     if run.model is not None:
-        network = GlobalNetwork(topology, 1.0, run.model.copy().weights)
+        network = GlobalNetwork(topology, 1.0, run.model.evaluated_weights())
     else:
         network = GlobalNetwork.initialise(topology, 1.0, settings.seed)
     _train(run, "reference", network, [worker], samples, folder, make_progress)

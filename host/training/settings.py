@@ -57,7 +57,7 @@ class TrainSettings:
         Samples of a batch; batches that a worker trains before it pushes its change of weights (fewer where the run has
         not that many for each worker, see `pushed_batches`).
     ratio
-        Share of the hidden neurons that a worker's local network takes.
+        Share of the hidden neurons and maps that a worker's local network takes.
     epochs
         Passes over the training samples, all workers together.
     rate, schedule

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deep3.compiler.network.network import Network
-from deep3.host.global_network.global_network import Sample, draw_sample, local_network
+from deep3.compiler.network.subsample import local_network
+from deep3.host.global_network.global_network import Sample, draw_sample
 
 from .base import Backend
 
@@ -22,7 +23,7 @@ class Assignment:
     network
         The global network.
     ratio
-        Share of its hidden neurons in the worker's local network.
+        Share of its hidden neurons and maps in the worker's local network.
     rows
         Row numbers of the training samples that the worker may draw from.
     batch, n_push
@@ -46,7 +47,7 @@ class Assignment:
         return self.batch * self.local_network.training_multiply_adds
 
     def draw_sample(self, rng: np.random.Generator) -> Sample:
-        """Which neurons the worker takes for its next push."""
+        """Which neurons and maps the worker takes for its next push."""
         return draw_sample(self.network, self.ratio, rng)
 
 

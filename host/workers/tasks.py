@@ -19,7 +19,7 @@ class Task:
     Attributes
     ----------
     sample
-        Which neurons of the global network it has.
+        Which neurons and maps of the global network it has.
     weights, state
         Its initial weights, and what the optimiser has kept of them.
     rows

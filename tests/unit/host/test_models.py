@@ -147,6 +147,28 @@ def test_a_fully_connected_model_is_trained_by_every_worker(nets: Path, capsys: 
     assert done["joint"]["test_accuracy"] > 0.6  # type: ignore[index]
 
 
+def test_workers_take_a_share_of_the_maps(nets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = report(
+        capsys, "train", "digits", "--model", "nets.py:Cnn", "--ratio", "0.5", "--worker", "cpu:1", "--worker",
+        "golden:1", "--reference", *TRAIN,
+    )  # fmt: skip
+    assert (done["sizes"], done["local_sizes"]) == ([64, 288, 10], [64, 144, 10])
+    assert {worker["updates"] > 0 for worker in done["workers"].values()} == {True}  # type: ignore[attr-defined]
+    assert done["joint"]["test_accuracy"] > 0.85  # type: ignore[index]
+    assert done["reference"]["test_accuracy"] > 0.85  # type: ignore[index]
+
+
+def test_parts_of_a_model_begin_with_what_it_computes(nets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = str(
+        report(capsys, "train", "digits", "--model", "nets.py:Cnn", *TRAIN, "--epochs", "0.01", "--rate", "1e-9",
+               "--ratio", "0.25")["run"]
+    )  # fmt: skip
+    network, model = deep3.load(run).checkpoint.network, deep3.load_model("nets.py:Cnn", (1, 8, 8))
+    assert network.local_topology() != network.topology == model.network
+    for matrix, expected in zip(network.evaluated_weights(), model.weights, strict=True):
+        np.testing.assert_allclose(matrix, expected, atol=1e-3)
+
+
 def test_a_model_predicts_without_a_run(nets: Path, capsys: pytest.CaptureFixture[str]) -> None:
     x = deep3_digits()[:20] / 16
     torch.manual_seed(1)

@@ -8,13 +8,9 @@ from hypothesis import strategies as st
 
 from deep3.compiler.network.layers import Convolution, Dense, Flatten, MaxPool
 from deep3.compiler.network.network import Network
+from deep3.compiler.network.subsample import NetworkError, local_network, local_sizes
 from deep3.hdl.contract.program import Function, Loss
-from deep3.host.global_network.global_network import (
-    GlobalNetwork,
-    NetworkError,
-    draw_sample,
-    local_sizes,
-)
+from deep3.host.global_network.global_network import GlobalNetwork, draw_sample
 from deep3.host.workers.assignment import equal_assignments
 
 SIZES = st.lists(st.integers(2, 12), min_size=2, max_size=5).map(tuple)
@@ -43,6 +39,13 @@ def test_a_sample_is_ascending_complete_at_both_ends_and_of_the_local_sizes(
         assert 0 <= index[0] <= index[-1] < size
     assert sample[0].tolist() == list(range(sizes[0]))
     assert sample[-1].tolist() == list(range(sizes[-1]))
+
+
+def test_samples_of_a_seed_are_the_same_for_ever() -> None:
+    rng = np.random.default_rng(1)
+    drawn = [draw_sample(Network.uniform((5, 8, 6, 3)), 0.5, rng)[1:-1] for _ in range(2)]
+    hidden = [[index.tolist() for index in sample] for sample in drawn]
+    assert hidden == [[[1, 3, 5, 6], [1, 3, 5]], [[0, 2, 3, 4], [0, 1, 4]]]
 
 
 @given(SIZES, RATIOS, st.integers(0, 1000))
@@ -152,31 +155,6 @@ def test_evaluation_equals_pytorch(loss: Loss) -> None:
 def test_multiply_adds_of_a_batch() -> None:
     (assignment,) = equal_assignments(Network.uniform((5, 8, 3)), 0.5, 100, 10, 1, 1)
     assert assignment.batch_multiply_adds == 10 * (2 * (20 + 12) + 12)
-
-
-MAPS = Network((2, 4, 4), (Convolution(3, (3, 3)), MaxPool((2, 2), (2, 2)), Flatten(), Dense(4)))
-
-
-def test_a_network_of_maps_is_trained_as_a_whole() -> None:
-    network = GlobalNetwork.initialise(MAPS, 1.0, seed=1)
-    assert [matrix.shape for matrix in network.weights] == [(3, 19), (4, 4)]
-    # Glorot: inputs and outputs that a weight meets, at each position of the kernel.
-    assert 0.9 * np.sqrt(6 / (18 + 27)) < np.abs(network.weights[0][:, :-1]).max() < np.sqrt(6 / (18 + 27))
-    (assignment,) = equal_assignments(MAPS, 1.0, 100, 10, 1, 1)
-    sample = assignment.draw_sample(np.random.default_rng(1))
-    assert (sample, assignment.local_network) == ((), MAPS)
-    before = network.copy()
-    taken = network.local_weights(sample)
-    network.add(sample, [np.full_like(matrix, 0.5) for matrix in taken])
-    for matrix, was, copy in zip(network.weights, before.weights, taken, strict=True):
-        np.testing.assert_array_equal(matrix, was + 0.5)
-        np.testing.assert_array_equal(copy, was)
-
-
-def test_a_network_of_maps_has_no_parts() -> None:
-    message = "^ratio must be 1 for a network that is not all fully connected, not 0.5$"
-    with pytest.raises(NetworkError, match=message):
-        GlobalNetwork.initialise(MAPS, 0.5, 1)
 
 
 @pytest.mark.parametrize("ratio", [0.0, -0.5, 1.5, float("nan")])

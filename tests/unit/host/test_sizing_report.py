@@ -8,13 +8,13 @@ import matplotlib
 import pytest
 from matplotlib.figure import Figure
 
+from deep3.compiler.network.subsample import local_sizes
 from deep3.cost_model.boards import board_names, load_board
 from deep3.cost_model.design import Task
 from deep3.cost_model.local_network import GlobalNetwork, LocalNetwork, chain, losses_of_accuracy
 from deep3.cost_model.sizing import size
 from deep3.hdl.contract.config import EngineConfig
 from deep3.host.cli import main, make_parser
-from deep3.host.global_network.global_network import local_sizes
 from deep3.host.reports.sizing import board_report
 from deep3.host.reports.sizing_plot import plot_sizing
 
