@@ -109,10 +109,17 @@ class Task(Work):
 
 @dataclass(frozen=True)
 class ModelTask(Work):
-    """A network of any layers, which every worker trains as a whole; ``name`` is what its user calls it."""
+    """A network of any layers, of which each worker trains the whole where a board holds it, else a part.
+
+    Parameters
+    ----------
+    name
+        What its user calls it: for ``deep3 train`` where to find it, unless it is ``in_memory``.
+    """
 
     network: Network
     name: str
+    in_memory: bool = False
 
 
 def _check(*ranges: tuple[str, int, int, int]) -> None:
@@ -227,9 +234,11 @@ class LocalDesign(Design):
 
 @dataclass(frozen=True)
 class ModelDesign(Design):
-    """A design for a whole model; the batch of its task is that which it takes."""
+    """A design for the share ``ratio`` of a model's maps and hidden neurons; the batch of its task is that which it
+    takes."""
 
     task: ModelTask
+    ratio: float
 
     @property
     def name(self) -> str:
@@ -237,9 +246,15 @@ class ModelDesign(Design):
         return self.task.name
 
     @property
+    def local(self) -> Network:
+        """What a worker trains."""
+        return self.step.lowered.layout.network
+
+    @property
     def epoch_batches(self) -> float:
-        """Batches of an epoch."""
-        return self.task.samples / self.task.batch
+        """Batches with as many multiply-adds as one epoch of the whole model has."""
+        parts = self.task.network.training_multiply_adds / self.local.training_multiply_adds
+        return parts * self.task.samples / self.task.batch
 
     @property
     def cycles_a_sample(self) -> float:

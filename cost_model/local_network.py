@@ -1,19 +1,22 @@
 """From the global network S_G to local networks S_L: the chain of ever smaller ones that a platform may be given."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 from deep3.compiler.network.layers import MAX_SIZE
 from deep3.compiler.network.network import training_multiply_adds
 from deep3.compiler.tensors import pitch_words
 
 __all__ = [
-    "FEWEST_FEATURES", "GlobalNetwork", "LocalNetwork", "chain", "largest", "last", "losses_of_accuracy",
-    "operand_words",
+    "FEWEST_FEATURES", "MEASURED_RATIO", "SHARES", "GlobalNetwork", "LocalNetwork", "chain", "largest", "last",
+    "losses_of_accuracy", "operand_words", "ratio_losses",
 ]  # fmt: skip
 
 STEPS = 64
+SHARES = [step / STEPS for step in range(STEPS - 1, 0, -1)]
+"""Of maps and hidden neurons that are weighed where a network does not fit as a whole."""
 MEASURED_RATIO = 0.25
 """Share of the hidden neurons down to which local networks were seen to reach the accuracy of the global one: from
 there on the embedding shrinks first."""
@@ -23,6 +26,8 @@ MEASURED_FEATURES_SHARE = 0.25
 MEASURED_CLASSES_SHARE = 0.5
 """An embedding shorter than both of the first two, or a layer of fewer neurons than this share of the classes, was seen
 to cost about three points of accuracy or more: docs/decisions/0010-embedding-length.md."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -89,8 +94,8 @@ def losses_of_accuracy(local: LocalNetwork, network: GlobalNetwork) -> list[str]
     least = min(MEASURED_EMBEDDING, round(MEASURED_FEATURES_SHARE * network.features))
     if local.embedding < least:
         found.append(f"{local.embedding} of {network.features} inputs, fewer than {least}")
-    if network.hidden and local.ratio < MEASURED_RATIO:
-        found.append(f"{local.ratio:.0%} of the hidden neurons, less than {MEASURED_RATIO:.0%}")
+    if network.hidden:
+        found += ratio_losses(local.ratio, "hidden neurons")
     few = MEASURED_CLASSES_SHARE * network.classes
     for inside, outside in zip(local.sizes[1:-1], network.hidden, strict=True):
         if inside < few <= outside:
@@ -98,8 +103,16 @@ def losses_of_accuracy(local: LocalNetwork, network: GlobalNetwork) -> list[str]
     return found
 
 
-def largest(candidates: list[LocalNetwork], fits: Callable[[LocalNetwork], bool]) -> int | None:
-    """Index of the first of a `chain` that fits; None where none does. What is smaller than what fits must fit."""
+def ratio_losses(ratio: float, what: str) -> list[str]:
+    """The share of ``what`` in words where it is smaller than any that was seen to reach the accuracy of the whole."""
+    return [f"{ratio:.0%} of the {what}, less than {MEASURED_RATIO:.0%}"] if ratio < MEASURED_RATIO else []
+
+
+def largest(candidates: Sequence[T], fits: Callable[[T], bool]) -> int | None:
+    """Index of the first of ever smaller ones that fits; None where none does.
+
+    What is smaller than what fits must fit.
+    """
     low, high = 0, len(candidates)
     while low < high:
         middle = (low + high) // 2

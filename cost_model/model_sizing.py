@@ -1,12 +1,15 @@
-"""Sizing for a whole network of any layers: arrays, memories and batches by the exact cycles of a training step."""
+"""Sizing for a network of any layers: shares of it, arrays, memories and batches by the cycles of a training step."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
+from itertools import islice
 
 from deep3.compiler.layout import Layout
 from deep3.compiler.lowering import Lowered, lower
-from deep3.compiler.network.layers import MAX_SIZE
+from deep3.compiler.network.layers import MAX_SIZE, Convolution
 from deep3.compiler.network.network import Network
+from deep3.compiler.network.subsample import local_network
 from deep3.compiler.tensors import DoesNotFit
 from deep3.hdl.contract.config import LIMITS, EngineConfig
 
@@ -16,11 +19,15 @@ from .design import MOST_LAYERS, ModelDesign, ModelTask, link_kind
 from .devices import Device, load_device
 from .engine_choice import FEWEST_CLASSES, Shortage, geometries, layouts, shortages
 from .link_time import link_of
-from .local_network import last
+from .local_network import MEASURED_RATIO, SHARES, last
+from .local_network import largest as largest_that_fits
 from .routed import evidence_of, routed_shapes
 from .step_time import BoardStep
 
 __all__ = ["largest_batch", "size_model"]
+
+SMALLEST_ARRAY = 4
+"""An array that many times smaller than the largest is not weighed for a share of a network: it would not be faster."""
 
 
 def size_model(
@@ -29,12 +36,14 @@ def size_model(
     """Every design weighed that keeps the limits, the best first.
 
     For each geometry as of `cost_model.sizing.size`, and for each number of image rows side by side that saves a first
-    layer work, the smallest memories.
+    layer work, the smallest memories. Where no geometry holds the whole network, those with a quarter of the
+    multipliers of the largest and more, each with the shares of the maps and hidden neurons that `_shares` gives.
 
     Parameters
     ----------
     largest
-        Each design takes the largest power of two that fits as its batch, up to that of the task, in place of that.
+        Each design takes the largest power of two that fits as its batch, up to that of the task, in place of that; of
+        shares all powers of two are weighed.
 
     Raises
     ------
@@ -44,30 +53,118 @@ def size_model(
     device = load_device(board.device)
     routed = routed_shapes(board, convolution=not task.network.is_dense)
     within = None if unrouted or not routed else routed
-    found: list[ModelDesign] = []
-    for rows, columns in geometries(device, within):
-        ground = evidence_of(rows, columns, routed)
-        for lowered in _lowered(task, board, device, rows, columns, largest):
-            layout = lowered.layout
-            step = BoardStep(lowered, board.clock.sync_hz, link_of(board))
-            workers = task.workers or 1
-            found.append(
-                ModelDesign(
-                    replace(task, batch=layout.batch), board, device, layout.config, step,
-                    batches_a_push(step, workers), workers, ground,
-                )
-            )  # fmt: skip
+    shapes = list(geometries(device, within))
+    found = [
+        _design(task, board, device, lowered, 1.0, routed)
+        for rows, columns in shapes
+        for lowered in _lowered(task, board, device, rows, columns, largest)
+    ]
+    if not found:
+        networks = [local_network(task.network, share) for share in SHARES]
+        least = max((rows * columns for rows, columns in shapes), default=0) / SMALLEST_ARRAY
+        found = [
+            _design(task, board, device, lowered, ratio, routed)
+            for rows, columns in shapes
+            if rows * columns >= least
+            for ratio, lowered in _shares(task, networks, board, device, rows, columns, largest)
+        ]
+        large = [design for design in found if design.ratio >= MEASURED_RATIO]
+        found = large or found
     if not found:
         raise NothingFits(_what_is_short(task, board, device, within, largest))
     return best_first(found)
 
 
+def _design(
+    task: ModelTask,
+    board: BoardDescription,
+    device: Device,
+    lowered: Lowered,
+    ratio: float,
+    routed: list[RoutedShape],
+) -> ModelDesign:
+    layout, workers = lowered.layout, task.workers or 1
+    step = BoardStep(lowered, board.clock.sync_hz, link_of(board))
+    ground = evidence_of(layout.config.rows, layout.config.columns, routed)
+    n_push = batches_a_push(step, workers)
+    exactly = replace(task, batch=layout.batch)
+    return ModelDesign(exactly, board, device, layout.config, step, n_push, workers, ground, ratio)
+
+
+def _shares(
+    task: ModelTask,
+    networks: list[Network],
+    board: BoardDescription,
+    device: Device,
+    rows: int,
+    columns: int,
+    largest: bool,
+) -> Iterator[tuple[float, Lowered]]:
+    """Shares of the network, ``networks`` of `SHARES`, on the engines of one geometry that the board holds: for each
+    batch the largest, and the largest whose maps fill all columns of the array in each of their tiles."""
+    is_held = False
+    for batch in reversed(_batches(task, largest)):
+        parts = [replace(task, network=network, batch=batch) for network in networks]
+        for ratio, lowered in _shares_in_batches(parts, board, device, rows, columns):
+            # The larger the batch, the smaller the share.
+            if is_held and ratio < MEASURED_RATIO:
+                return
+            is_held = True
+            yield ratio, lowered
+
+
+def _shares_in_batches(
+    parts: list[ModelTask], board: BoardDescription, device: Device, rows: int, columns: int
+) -> Iterator[tuple[float, Lowered]]:
+    def found(part: ModelTask, slots: int) -> Layout | None:
+        like = _like(part.network, rows, columns, slots)
+        return next(_layouts(part, part.batch, board, device, like), None)
+
+    @cache
+    def lowered(number: int) -> tuple[Lowered, ...]:
+        return tuple(_lowered(parts[number], board, device, rows, columns, largest=False))
+
+    fewest = len(parts[0].network.trained)
+    first = largest_that_fits(parts, lambda part: found(part, fewest) is not None)
+    if first is None:
+        return
+    layout = found(parts[first], fewest)
+    assert layout is not None, "it fits"
+    # Finding programs takes longest, and those of a slightly smaller share are as long.
+    if (slots := _slots(layout)) is not None:
+        first = largest_that_fits(parts, lambda part: found(part, slots) is not None)
+        if first is None:
+            return
+    filling = (
+        number
+        for number in range(first, len(parts))
+        if SHARES[number] >= MEASURED_RATIO and _fills(parts[number].network, columns)
+    )
+    numbers = dict.fromkeys([first, *islice(filter(lowered, filling), 1)])
+    yield from ((SHARES[number], each) for number in numbers for each in lowered(number))
+
+
+def _slots(layout: Layout) -> int | None:
+    """Layers that a program memory for the network must be made for; None where there is none as long."""
+    lowered = _programs(replace(layout, config=replace(layout.config, max_layers=MOST_LAYERS)))
+    if lowered is None:
+        return None
+    return next(
+        slots
+        for slots in range(len(layout.network.trained), MOST_LAYERS + 1)
+        if lowered.forward.end <= replace(layout.config, max_layers=slots).max_instructions
+    )
+
+
+def _fills(network: Network, columns: int) -> bool:
+    return all(layer.maps % columns == 0 for layer in network.layers if isinstance(layer, Convolution))
+
+
 def largest_batch(design: ModelDesign) -> int:
     """The most samples of a batch for which the array of a design gets memories on its board."""
     shape = (design.config.rows, design.config.columns)
-    return last(
-        design.task.batch, MAX_SIZE, lambda batch: _fits(design.task, batch, design.board, design.device, [shape])
-    )
+    task = replace(design.task, network=design.local)
+    return last(task.batch, MAX_SIZE, lambda batch: _fits(task, batch, design.board, design.device, [shape]))
 
 
 def _fits(
@@ -82,13 +179,17 @@ def _lowered(
     task: ModelTask, board: BoardDescription, device: Device, rows: int, columns: int, largest: bool
 ) -> Iterator[Lowered]:
     """The network on the engines of one geometry that the board holds."""
-    batches = [1 << power for power in reversed(range(task.batch.bit_length()))] if largest else [task.batch]
     for together in _rows_together(task, rows, columns):
-        for batch in batches:
+        for batch in _batches(task, largest):
             found = _on_smallest(task, batch, board, device, rows, columns, together)
             if found is not None:
                 yield found
                 break
+
+
+def _batches(task: ModelTask, largest: bool) -> list[int]:
+    """To weigh, the largest first."""
+    return [1 << power for power in reversed(range(task.batch.bit_length()))] if largest else [task.batch]
 
 
 def _on_smallest(
@@ -161,10 +262,10 @@ def _like(network: Network, rows: int, columns: int, slots: int) -> EngineConfig
 def _what_is_short(
     task: ModelTask, board: BoardDescription, device: Device, within: list[RoutedShape] | None, largest: bool
 ) -> str:
-    """Why no engine holds the task, in one line, with a batch that fits, if any does."""
+    """Why no engine holds the whole network, in one line, with a batch that fits, if any does."""
     batch = 1 if largest else task.batch
     short = _least_shortage(task, batch, board, device, within)
-    text = f"no engine on {board.key} holds {task.name} in batches of {batch}: {short}"
+    text = f"no engine on {board.key} holds {task.name}, or a share of it, in batches of {batch}: {short}"
     if batch == 1:
         return text
     shapes = list(geometries(device, within))

@@ -12,6 +12,7 @@ from deep3.cost_model.profile import Profile
 from deep3.cost_model.sizing import size
 from deep3.errors import UsageError
 from deep3.files import STANDARD_OUTPUT, check_output, write_text
+from deep3.host.reports.sized import DEFAULT_BATCH
 from deep3.host.reports.sizing import board_report, model_report
 from deep3.host.reports.worker_sizing import worker_report
 
@@ -22,9 +23,6 @@ from .picture import picture
 from .size_lines import describe
 
 __all__ = ["COMMAND"]
-
-DEFAULT_BATCH = 32
-
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     platform = parser.add_mutually_exclusive_group(required=True)
@@ -39,8 +37,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="WHERE",
-        help="with --board: a network of your own in place of these three, which is trained as a whole: FILE.onnx, or "
-        "FILE.py:NAME as of deep3 train (docs/models.md; default none)",
+        help="with --board: a network of your own in place of these three, of which workers train the whole or the "
+        "largest share that fits: FILE.onnx, or FILE.py:NAME as of deep3 train (docs/models.md; default none)",
     )
     parser.add_argument(
         "--input-shape", type=input_shape, metavar="C,H,W",

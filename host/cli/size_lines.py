@@ -50,8 +50,7 @@ def _describe_board(report: Report) -> str:
     if "model" in report:
         lines += _weighed(report)
     lines += [f"note: {note}" for note in report["notes"]]
-    if "too_small" in report:
-        lines += _warning(report)
+    lines += _warning(report)
     written = "" if report["engine_file"] else f" (after -o {DEFAULT_ENGINE_FILE} beside what you typed)"
     builds = report["commands"]["build"]
     lines += [f"commands{written}:", *(f"  {build}" for build in builds[:MOST_BUILDS])]
@@ -72,19 +71,29 @@ def _model_rows(report: Report) -> list[tuple[str, str]]:
     shape = "x".join(map(str, report["input_shape"]))
     return [
         ("model", f"{report['model']}, {report['parameters']} weights and biases, samples of {shape}"),
+        ("trained by a worker", _share(report)),
         ("batch", f"{report['batch']} samples; this array holds {report['largest_batch']} at the most"),
     ]
+
+
+def _share(report: Report) -> str:
+    if report["ratio"] == 1:
+        return "the whole"
+    widths = f"{_dashed(report['local_network'])} of {_dashed(report['global_network'])}"
+    return f"{report['ratio']:.1%} of maps and hidden neurons, {report['local_parameters']} weights: {widths}"
 
 
 def _weighed(report: Report) -> list[str]:
     """A table of the best designs, one a line."""
     lines = [
-        f"weighed {report['designs_weighed']}; the best (rows: of an image, side by side; used: of the array):",
-        "   array batch rows block RAMs   LUTs cycles/sample used     epoch",
+        f"weighed {report['designs_weighed']}; the best (share: of maps and hidden neurons; rows: of an image, "
+        "side by side; used: of the array):",
+        "   array share batch rows block RAMs   LUTs cycles/sample used     epoch",
     ]
     for point in report["weighed"][:MOST_DESIGNS]:
         lines.append(
-            f"  {point['rows']:>3}x{point['columns']:<2} {point['batch']:>5} {point['rows_together']:>4}"
+            f"  {point['rows']:>3}x{point['columns']:<2} {point['ratio']:>5.0%} {point['batch']:>5}"
+            f" {point['rows_together']:>4}"
             f" {point['block_rams']:>10} {point['luts']:>6} {point['cycles_a_sample']:>13.0f}"
             f" {point['array_efficiency']:>4.0%} {point['epoch_seconds']:>7.3g} s"
         )

@@ -75,8 +75,10 @@ class GlobalNetwork:
 
     @classmethod
     def of_model(cls, topology: Network, ratio: float, weights: Weights) -> "GlobalNetwork":
-        """The network that computes as a whole what a model with these weights does: those that leave a hidden layer are
-        larger as their inputs in a local network are fewer."""
+        """The network that computes as a whole what a model with these weights does.
+
+        Those that leave a hidden layer grow by as much as their inputs in a local network are fewer.
+        """
         network = cls(topology, ratio, [matrix.copy() for matrix in weights])
         for matrix, share in zip(network.weights, network._input_shares, strict=True):
             matrix[:, :-1] /= share

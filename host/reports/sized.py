@@ -1,18 +1,25 @@
 """Sizing from a Python program: `deep3.size`."""
 
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from deep3.compiler.network.network import Network
 from deep3.cost_model.boards import load_board
-from deep3.cost_model.design import Limits, Task
+from deep3.cost_model.design import Limits, LocalDesign, ModelDesign, ModelTask, SizingError, Task, Work
 from deep3.cost_model.local_network import GlobalNetwork
+from deep3.cost_model.model_sizing import size_model
 from deep3.cost_model.sizing import size as size_designs
 from deep3.hdl.contract.config import EngineConfig
 
-from .sizing import board_report
+from .sizing import board_report, model_report
 
-__all__ = ["Sizing", "size"]
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["DEFAULT_BATCH", "Sizing", "size"]
+
+DEFAULT_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -25,10 +32,11 @@ class Sizing:
         Name of the board.
     engine
         The engine that `deep3.build` is given.
-    local_sizes
-        Layers of the local network, the first being the length of the embedding.
+    local_network
+        What a worker trains: of ``sizes`` fully connected layers, the hidden ones of tanh, on an embedding; of a model
+        the model or a part.
     ratio
-        Share of the hidden neurons in it.
+        Share of the hidden neurons and maps in it.
     batch, n_push, workers
         Samples of a batch, batches a push, boards.
     clock_hz
@@ -49,7 +57,7 @@ class Sizing:
 
     board: str
     engine: EngineConfig
-    local_sizes: tuple[int, ...]
+    local_network: Network
     ratio: float
     batch: int
     n_push: int
@@ -66,17 +74,19 @@ class Sizing:
     report: dict[str, Any]
 
     @property
-    def local_network(self) -> Network:
-        """The local network with hidden layers of tanh."""
-        return Network.uniform(self.local_sizes)
+    def local_sizes(self) -> tuple[int, ...]:
+        """Values of a sample in the local network: its inputs, and behind each layer that has weights."""
+        return self.local_network.widths
 
 
 def size(
     board: str,
-    sizes: tuple[int, ...],
+    sizes: tuple[int, ...] | None = None,
     *,
+    model: "nn.Module | str | Path | None" = None,
+    input_shape: tuple[int, ...] | None = None,
     samples: int = 10_000,
-    batch: int = 32,
+    batch: int | None = None,
     objective: str = "runtime",
     workers: int | None = None,
     max_seconds: float | None = None,
@@ -92,10 +102,12 @@ def size(
         A name of `deep3.boards`, or path of a folder with a ``board.toml``.
     sizes
         Layers of the global network: features, neurons of each hidden layer, classes.
+    model, input_shape
+        In their place a network of your own as of `deep3.load_model`, and the shape of its samples.
     samples
         Training samples of an epoch.
     batch
-        Samples of a batch.
+        Samples of a batch; None for 32, with a model for the largest power of two up to it that fits.
     objective
         What is made small: "runtime" (of an epoch), "energy", their product "edp", or "memory".
     workers
@@ -111,6 +123,8 @@ def size(
     ------
     SizingError, BoardDescriptionError
         For values out of range, an unknown board.
+    SettingsError, ModelFileError, ModelError
+        For a model that is none, or holds what no layer computes.
     NothingFits
         When no engine does what was asked: what is short, and the nearest that does.
 
@@ -123,25 +137,53 @@ def size(
     >>> sizing.block_rams <= 208 and sizing.epoch_s > 0
     True
     """
+    work: dict[str, Any] = {
+        "samples": samples,
+        "batch": DEFAULT_BATCH if batch is None else batch,
+        "objective": objective,
+        "limits": Limits(max_seconds, max_joules, max_block_rams),
+        "workers": workers,
+    }
+    if (sizes is None) == (model is None):
+        raise SizingError("give sizes of fully connected layers or a model, one of the two")
+    if model is not None:
+        models = size_model(
+            _model_task(model, input_shape, work), load_board(board), unrouted, largest=batch is None
+        )
+        best = models[0]
+        return _sizing(best, best.local, best.ratio, model_report(models, None))
+    if input_shape is not None:
+        raise SizingError("input_shape is that of a model; there is none")
+    assert sizes is not None
     sizes = tuple(sizes)
-    task = Task(
-        network=GlobalNetwork(sizes[0] if sizes else 0, sizes[1:-1], sizes[-1] if len(sizes) > 1 else 0),
-        samples=samples,
-        batch=batch,
-        objective=objective,
-        limits=Limits(max_seconds, max_joules, max_block_rams),
-        workers=workers,
-    )
-    designs = size_designs(task, load_board(board), unrouted)
-    best = designs[0]
-    report = board_report(designs, None, unrouted)
+    network = GlobalNetwork(sizes[0] if sizes else 0, sizes[1:-1], sizes[-1] if len(sizes) > 1 else 0)
+    designs = size_designs(Task(network=network, **work), load_board(board), unrouted)
+    local = designs[0].local
+    return _sizing(designs[0], Network.uniform(local.sizes), local.ratio, board_report(designs, None, unrouted))
+
+
+def _model_task(
+    model: "nn.Module | str | Path", input_shape: tuple[int, ...] | None, work: dict[str, Any]
+) -> ModelTask:
+    if input_shape is None:
+        raise SizingError("a model needs input_shape, the shape of a sample: (channels, height, width) or (features,)")
+    # PyTorch takes seconds to import, and what can be refused before is.
+    Work(**work)
+    from deep3.host.training.import_model import load_model
+
+    in_memory = not isinstance(model, str | Path)
+    name = type(model).__name__ if in_memory else str(model)
+    return ModelTask(load_model(model, input_shape).network, name, in_memory, **work)
+
+
+def _sizing(best: LocalDesign | ModelDesign, local: Network, ratio: float, report: dict[str, Any]) -> Sizing:
     luts, flip_flops = best.logic
     return Sizing(
         board=best.board.key,
         engine=best.config,
-        local_sizes=best.local.sizes,
-        ratio=best.local.ratio,
-        batch=batch,
+        local_network=local,
+        ratio=ratio,
+        batch=best.task.batch,
         n_push=best.n_push,
         workers=best.workers,
         clock_hz=best.step.clock_hz,

@@ -5,7 +5,7 @@ from typing import Any
 
 from deep3.cost_model.choice import BUFFERS
 from deep3.cost_model.design import Design, LocalDesign, ModelDesign, link_kind, pareto_front
-from deep3.cost_model.local_network import losses_of_accuracy
+from deep3.cost_model.local_network import losses_of_accuracy, ratio_losses
 from deep3.cost_model.model_sizing import largest_batch
 from deep3.cost_model.resources import memories, memory_uses
 from deep3.cost_model.sizing import embedding_range
@@ -54,11 +54,16 @@ def board_report(designs: list[LocalDesign], engine: str | None, unrouted: bool)
 
 
 def model_report(designs: list[ModelDesign], engine: str | None) -> dict[str, Any]:
-    """`board_report` of a whole model, with all designs that were weighed."""
+    """`board_report` of a model, with all designs that were weighed."""
     best = designs[0]
     task = best.task
     builds, workers = build_commands(best, engine or DEFAULT_ENGINE_FILE)
-    notes = _notes(best)
+    notes, losses = _notes(best), ratio_losses(best.ratio, "maps and hidden neurons")
+    if best.ratio < 1:
+        notes.append(
+            f"the model does not fit as a whole: each worker trains {best.ratio:.0%} of its maps and hidden neurons, "
+            f"drawn anew for each push"
+        )
     if best.config.convolution:
         notes.append(
             "LUTs and flip-flops with convolution are an estimate: its units were synthesised one by one, no whole "
@@ -68,8 +73,14 @@ def model_report(designs: list[ModelDesign], engine: str | None) -> dict[str, An
         "model": task.name,
         "input_shape": list(task.network.input_shape),
         "parameters": task.network.parameters,
+        "ratio": best.ratio,
+        "global_network": list(task.network.widths),
+        "local_network": list(best.local.widths),
+        "local_parameters": best.local.parameters,
         "largest_batch": largest_batch(best),
         **_of_any(best, engine),
+        "too_small": losses,
+        "remedies": ["a smaller --batch", "another --board"] if losses else [],
         "commands": {
             "train": train_model_command(best, workers, engine or DEFAULT_ENGINE_FILE),
             "build": builds,
@@ -238,6 +249,7 @@ def _model_point(design: ModelDesign) -> dict[str, Any]:
     return {
         **_point(design),
         "batch": design.task.batch,
+        "ratio": design.ratio,
         "rows_together": design.step.lowered.layout.rows_together,
         "cycles_a_sample": design.cycles_a_sample,
         "array_efficiency": design.step.array_efficiency,

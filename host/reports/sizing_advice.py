@@ -31,11 +31,15 @@ def train_command(task: Task, local: LocalNetwork, n_push: int, workers: list[st
     return _train(words, task.batch, n_push, workers, engine)
 
 
-def train_model_command(design: ModelDesign, workers: list[str], engine: str) -> str:
-    """``deep3 train`` of the whole model with the answer of its sizing."""
+def train_model_command(design: ModelDesign, workers: list[str], engine: str) -> str | None:
+    """``deep3 train`` of the model with the answer of its sizing; None where it is in memory."""
     task = design.task
+    if task.in_memory:
+        return None
     shape = ",".join(map(str, task.network.input_shape))
     words = ["deep3", "train", DATA, "--model", task.name, "--input-shape", shape]
+    if design.ratio < 1:
+        words += ["--ratio", repr(design.ratio)]
     return _train(words, task.batch, design.n_push, workers, engine)
 
 

@@ -1,6 +1,7 @@
 """Sizing of whole networks: cycles as they are run, memories just large enough, and what is said where none fits."""
 
 import re
+from collections import defaultdict
 from dataclasses import replace
 
 import pytest
@@ -10,10 +11,11 @@ from deep3.compiler.cycles import run_cycles
 from deep3.compiler.layout import DoesNotFit, Layout
 from deep3.compiler.network.layers import Convolution, Dense, Flatten, MaxPool
 from deep3.compiler.network.network import Network
+from deep3.compiler.network.subsample import local_network
 from deep3.cost_model.boards import BoardDescription, RoutedShape, load_board
 from deep3.cost_model.choice import BUFFERS, NothingFits
 from deep3.cost_model.design import Limits, ModelDesign, ModelTask, link_kind
-from deep3.cost_model.engine_choice import shortages
+from deep3.cost_model.engine_choice import layouts, shortages
 from deep3.cost_model.model_sizing import largest_batch, size_model
 from deep3.cost_model.routed import Evidence
 from deep3.hdl.contract.config import BANK_GRANULARITY_WORDS
@@ -74,25 +76,59 @@ def test_memories_are_just_large_enough(weighed: list[ModelDesign]) -> None:
 
 def test_the_batch_that_is_said_to_fit_does_and_no_larger_one() -> None:
     board, task = board_of(4, 4), ModelTask(SMALL, "small", batch=4000, limits=Limits(block_rams=60))
-    with pytest.raises(NothingFits, match=r"holds small in batches of 4000: .*; batches of \d+ fit") as caught:
+    with pytest.raises(NothingFits, match=r"holds small, or a share of it, in batches of 4000: .*; batches of \d+ fit") as caught:
         size_model(task, board)
     batch = int(str(caught.value).split()[-2])
     best = size_model(replace(task, batch=batch), board)
     assert max(largest_batch(design) for design in best) == batch
+    assert {design.ratio for design in best} == {1.0}
+    # Two batches of samples, of which a share of the network takes as many, do not fit any more.
     with pytest.raises(NothingFits, match=f"batches of {batch} fit"):
         size_model(replace(task, batch=batch + 1), board)
 
 
 def test_what_no_batch_helps_is_said_with_the_memory() -> None:
-    wide = Network((3, 64, 64), (Convolution(64, (3, 3)), Flatten(), Dense(10, Function.IDENTITY)))
+    wide = Network((3, 64, 64), (Flatten(), Dense(100, Function.IDENTITY)))
     with pytest.raises(NothingFits) as caught:
         size_model(ModelTask(wide, "wide", batch=4), board_of(4, 4))
     text = str(caught.value)
-    # 64 x 62 x 62 values for each of ten classes, with a bias, and as few words more as the banks ask for.
-    needed = re.search(r"holds wide in batches of 4: weights do not fit: (\d+) needed", text)
+    # 3 x 64 x 64 values for each of a hundred classes, with a bias, and as few words more as the banks ask for.
+    needed = re.search(r"holds wide, or a share of it, in batches of 4: weights do not fit: (\d+) needed", text)
     assert needed is not None
-    assert 10 * (64 * 62 * 62 + 1) <= int(needed[1]) - 64 * 28 <= 10 * (64 * 62 * 62 + 16) + 64 * 16
+    assert 100 * (3 * 64 * 64 + 1) <= int(needed[1]) <= 100 * (3 * 64 * 64 + 16)
     assert text.endswith("; nor does one in batches of 1")
+
+
+WIDE = Network(
+    (2, 10, 10),
+    (
+        Convolution(32, (3, 3), function=Function.RELU), MaxPool((2, 2), (2, 2)), Flatten(),
+        Dense(40, Function.RELU), Dense(4),
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("batch", [8, None])
+def test_of_what_does_not_fit_the_largest_share_is_found(batch: int | None) -> None:
+    board, task = board_of(8, 5), ModelTask(WIDE, "wide", batch=batch or 32, limits=Limits(block_rams=45))
+    found = size_model(task, board, largest=batch is None)
+    assert {design.task.batch for design in found} == ({8} if batch else {1, 2, 4, 8})
+    for design in found:
+        assert design.local == local_network(WIDE, design.ratio) != WIDE
+        assert design.blocks <= 45
+        assert Layout(design.local, design.config, design.task.batch, BUFFERS) == design.step.lowered.layout
+        work = design.epoch_batches * design.task.batch * design.local.training_multiply_adds
+        assert work == pytest.approx(task.samples * WIDE.training_multiply_adds)
+    by_shape = defaultdict(list)
+    for design in found:
+        by_shape[design.config.columns, design.task.batch].append(design)
+    for (columns, _), designs in by_shape.items():
+        largest, *filling = sorted(designs, key=lambda design: -design.ratio)
+        assert all(design.local.layers[0].maps % columns == 0 for design in filling)  # type: ignore[union-attr]
+        like = largest.config
+        more = local_network(WIDE, largest.ratio + 2 / 64)
+        (*_, layout) = layouts(more, like, largest.task.batch, BUFFERS)
+        assert shortages(layout.config, largest.device, link_kind(board), 45)
 
 
 def test_a_limit_of_block_ram_is_kept() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
 from sklearn.datasets import load_iris
 
 import deep3
@@ -125,3 +126,37 @@ def test_a_size_is_what_the_report_says() -> None:
     assert sizing.epoch_s == sizing.report["time"]["epoch_seconds"]
     with pytest.raises(Deep3Error, match=r"^classes must be "):
         deep3.size("ecpix5-45f", (100,))
+
+
+def test_the_size_of_a_model_or_of_a_share_of_it() -> None:
+    head = (nn.Linear(288, 64), nn.ReLU(), nn.Linear(64, 10))
+    module = nn.Sequential(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), *head)
+    whole = deep3.size("ecpix5-85f", model=module, input_shape=(1, 8, 8), max_block_rams=80)
+    assert (whole.ratio, whole.local_network) == (1.0, deep3.load_model(module, (1, 8, 8)).network)
+    part = deep3.size("ecpix5-85f", model=module, input_shape=(1, 8, 8), batch=16, max_block_rams=45)
+    assert part.ratio == part.report["ratio"] < 1
+    assert part.batch == 16
+    assert part.local_sizes == tuple(part.report["local_network"])
+    assert part.train_command is None
+    assert part.engine.convolution
+    assert part.block_rams <= 45
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "give sizes of fully connected layers or a model, one of the two"),
+        ({"sizes": (4, 3), "model": "nets.py:x"}, "give sizes of fully connected layers or a model, one of the two"),
+        ({"sizes": (4, 3), "input_shape": (4,)}, "input_shape is that of a model; there is none"),
+        (
+            {"model": "nets.py:x"},
+            "a model needs input_shape, the shape of a sample: (channels, height, width) or (features,)",
+        ),
+        ({"model": "nets.py:x", "input_shape": (4,)}, "nets.py: there is no such file"),
+        ({"model": "nets.py:x", "input_shape": (4,), "batch": 0}, "batch must be between 1 and 4093, not 0"),
+    ],
+)
+def test_what_has_no_size(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(Deep3Error) as caught:
+        deep3.size("ecpix5-45f", **arguments)  # type: ignore[arg-type]
+    assert str(caught.value) == message

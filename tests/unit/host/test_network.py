@@ -6,9 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deep3.compiler.network.layers import Convolution, Dense, Flatten, MaxPool
 from deep3.compiler.network.network import Network
-from deep3.compiler.network.subsample import NetworkError, local_network, local_sizes
+from deep3.compiler.network.subsample import NetworkError, local_sizes
 from deep3.hdl.contract.program import Function, Loss
 from deep3.host.global_network.global_network import GlobalNetwork, draw_sample
 from deep3.host.workers.assignment import equal_assignments

@@ -61,11 +61,34 @@ def test_size_leads_to_a_training_run(capsys: pytest.CaptureFixture[str], tmp_pa
     assert run["local_sizes"] == report["local_network"]
 
 
+NETS = (
+    "from torch import nn\n"
+    "net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 10))\n"
+    "wide = nn.Sequential(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),\n"
+    "                     nn.Linear(288, 64), nn.ReLU(), nn.Linear(64, 10))\n"
+)
+
+
+def test_a_share_of_a_model_leads_to_a_training_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "nets.py").write_text(NETS)
+    engine, model = tmp_path / "engine.toml", f"{tmp_path / 'nets.py'}:wide"
+    size_it = ["size", "--board", "ecpix5-85f", "--model", model, "--input-shape", "1,8,8", "--max-block-rams", "45"]
+    size_it += ["--batch", "16", "-o", str(engine)]
+    assert main(size_it) == 0
+    out = capsys.readouterr().out
+    assert "of maps and hidden neurons, " in out
+    assert "note: the model does not fit as a whole: each worker trains " in out
+    assert main([*size_it, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert f"--ratio {report['ratio']}" in report["commands"]["train"]
+    words = shlex.split(report["commands"]["train"].replace("DATA", "digits").replace("board:192.168.1.50", "golden"))
+    assert main([*words[1:], "--epochs", "0.5", "--runs", str(tmp_path), "--json"]) == 0
+    run = json.loads(capsys.readouterr().out)
+    assert (run["sizes"], run["local_sizes"]) == (report["global_network"], report["local_network"])
+
+
 def test_size_of_a_model_leads_to_a_training_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    (tmp_path / "nets.py").write_text(
-        "from torch import nn\n"
-        "net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 10))\n"
-    )
+    (tmp_path / "nets.py").write_text(NETS)
     engine, model = tmp_path / "engine.toml", f"{tmp_path / 'nets.py'}:net"
     arguments = ["--board", "ecpix5-45f", "--model", model, "--input-shape", "1,8,8", "--max-block-rams", "60"]
     assert main(["size", *arguments, "-o", str(engine), "--picture", str(tmp_path / "x.png")]) == 0
