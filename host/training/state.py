@@ -241,8 +241,6 @@ def _load_worker(
     worker.stream.generator.bit_generator.state = values["stream"]
     worker.stream.left = arrays[f"{name}_left"]
     if values["task"] is not None:
-        if values["task"]["sampled_layers"] != layers + 1:
-            raise ValueError(f"{values['task']['sampled_layers']} layers sampled, not {layers + 1}")
         worker.task = Task(
             sample=tuple(arrays[f"{name}_sample_{layer}"] for layer in range(values["task"]["sampled_layers"])),
             weights=[arrays[f"{name}_weights_{layer}"] for layer in range(layers)],

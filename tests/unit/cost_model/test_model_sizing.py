@@ -76,7 +76,8 @@ def test_memories_are_just_large_enough(weighed: list[ModelDesign]) -> None:
 
 def test_the_batch_that_is_said_to_fit_does_and_no_larger_one() -> None:
     board, task = board_of(4, 4), ModelTask(SMALL, "small", batch=4000, limits=Limits(block_rams=60))
-    with pytest.raises(NothingFits, match=r"holds small, or a share of it, in batches of 4000: .*; batches of \d+ fit") as caught:
+    message = r"holds small, or a share of it, in batches of 4000: .*; batches of \d+ fit"
+    with pytest.raises(NothingFits, match=message) as caught:
         size_model(task, board)
     batch = int(str(caught.value).split()[-2])
     best = size_model(replace(task, batch=batch), board)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from torch import nn
 from sklearn.datasets import load_iris
+from torch import nn
 
 import deep3
 from deep3.errors import Deep3Error

@@ -220,7 +220,7 @@ def test_what_is_no_model_is_refused(
         (["--hidden", "8"], "--model brings what --hidden would say; leave that out"),
         (["--projection", "0.4"], "--model brings what --projection would say; leave that out"),
         (["--from", "x.npz"], "--from brings what --model would say; leave that out"),
-        (["--ratio", "0.5"], "ratio must be 1 for a network that is not all fully connected, not 0.5"),
+        (["--ratio", "0"], "ratio must be above 0 and at most 1, not 0.0"),
         (["--input-shape", "1,28,28"], "input-shape 1,28,28 is that of 784 values; digits has 64"),
         (["--input-shape", "8,8"], "input-shape must be features, or channels,height,width, not 8,8"),
     ],
