@@ -26,9 +26,6 @@ MAX_BUFFERS = 8191
 
 DIAGONAL = -32768
 """-8.0 in Q3.12."""
-DECAY_STEPS = 1 << 14
-LEAST_DECAY, MOST_DECAY = 16, 32767
-"""Of a diagonal in steps of a weight decay times the batch: with fewer its rounding would be off by more than 1/32."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ class Layout:
     Raises
     ------
     ValueError
-        For a batch or a number of buffers out of range.
+        For a batch, a number of buffers or a weight decay out of range.
     DoesNotFit
         When a memory, the program or the loss unit is too small, or the engine has no means for a layer; the first
         limit met is named.
@@ -82,11 +79,7 @@ class Layout:
             )
         if isinstance(self.optimiser, Adagrad) and not config.adagrad:
             raise DoesNotFit(f"{self.optimiser} does not fit: the engine has none (adagrad = false)")
-        if self.optimiser.weight_decay and not LEAST_DECAY <= self.decay <= MOST_DECAY:
-            low, high = (limit / (DECAY_STEPS * self.batch) for limit in (LEAST_DECAY, MOST_DECAY))
-            raise DoesNotFit(
-                f"{self.optimiser} does not fit: between {low:.3g} and {high:.4g} needed in batches of {self.batch}"
-            )
+        self.optimiser.decay_word(self.batch)
         if min(kept(self.steps)) < 1 and not config.dropout:
             raise DoesNotFit("layers do not fit: dropout needed, the engine has none (dropout = false)")
         if config.loss_unit:
@@ -123,13 +116,8 @@ class Layout:
     @property
     def diagonals(self) -> tuple[int, ...]:
         """Words on the diagonals of the matrices that an optimiser multiplies by (`compiler.optimisers.passes`)."""
-        state, decay = self.optimiser.state, self.optimiser.weight_decay > 0
-        return (DIAGONAL,) * state + (self.decay,) * decay
-
-    @property
-    def decay(self) -> int:
-        """On the diagonal that makes gradients of weights: as sums over a batch have them, with 12 fraction bits."""
-        return round(self.optimiser.weight_decay * self.batch * DECAY_STEPS)
+        decay = self.optimiser.decay_word(self.batch)
+        return (DIAGONAL,) * self.optimiser.state + (decay,) * (decay > 0)
 
     def diagonal(self, word: int) -> int:
         """Address in A of the matrix with this one of `diagonals`."""

@@ -102,8 +102,8 @@ class Run:
 def kind(layout: Layout, instruction: Instruction) -> str:
     """What an instruction writes: gradients or new values to scratch, roots there, weights, the state, or any of them
     with weight decay."""
-    last_row = layout.config.rows - 1
-    if layout.optimiser.weight_decay and instruction.load.base == layout.diagonal(layout.decay) + last_row:
+    decay, last_row = layout.optimiser.decay_word(layout.batch), layout.config.rows - 1
+    if decay and instruction.load.base == layout.diagonal(decay) + last_row:
         return "decay"
     if instruction.output_memory is Memory.ERROR:
         return "scratch" if instruction.mode is Mode.UPDATE else "root"
@@ -147,9 +147,10 @@ def decayed(
 ) -> np.ndarray:
     """``words`` with the weight decay of the matrix ``weights``, as the engine takes it in."""
     layout = run.lowered.layout
-    if not layout.optimiser.weight_decay:
+    decay = layout.optimiser.decay_word(layout.batch)
+    if not decay:
         return words
-    return saturate(words - gradient_step(weights * layout.decay, rate, random["decay"][index]), 16)
+    return saturate(words - gradient_step(weights * decay, rate, random["decay"][index]), 16)
 
 
 def gradient_step(sums: np.ndarray, rate: tuple[int, int], random: np.ndarray) -> np.ndarray:

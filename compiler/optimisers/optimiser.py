@@ -7,6 +7,9 @@ from deep3.hdl.contract.fixed_point import FRACTION_BITS
 
 __all__ = ["SGD", "Adagrad", "Momentum", "Optimiser", "OptimiserError", "Sgd"]
 
+DECAY_STEPS = 1 << 14
+LEAST_DECAY, MOST_DECAY = 16, 32767
+
 
 class OptimiserError(Deep3Error, ValueError):
     """An optimiser that cannot be; the message names the value and what would work."""
@@ -59,6 +62,23 @@ class _Rule:
     def rate_divisor(self, batch: int) -> float:
         """The engine's rate is the learning rate divided by this: it multiplies sums over a batch."""
         return batch
+
+    def decay_word(self, batch: int) -> int:
+        """Weight decay times the batch in steps of 2^-14, as engines take it, within 1/32 of it; 0 for none.
+
+        Raises
+        ------
+        OptimiserError
+            When the decay is out of their reach.
+        """
+        word = round(self.weight_decay * batch * DECAY_STEPS)
+        if self.weight_decay and not LEAST_DECAY <= word <= MOST_DECAY:
+            low, high = (limit / (DECAY_STEPS * batch) for limit in (LEAST_DECAY, MOST_DECAY))
+            raise OptimiserError(
+                f"weight-decay must be between {low:.3g} and {high:.5g} on an engine in batches of {batch}, "
+                f"not {self.weight_decay!r}"
+            )
+        return word
 
     def state_unit(self, batch: int) -> float:
         """What 1 in an engine's word of the state stands for, in batches of this size."""

@@ -62,11 +62,10 @@ def decay(
 ) -> list[Instruction]:
     """Take from ``out`` what weight decay adds to the gradients of some words of every row, times the rate of the run
     or that of ``mantissa``, with stochastic rounding; none without weight decay."""
-    if not layout.optimiser.weight_decay:
+    word = layout.optimiser.decay_word(layout.batch)
+    if not word:
         return []
-    return elementwise(
-        layout, taken, weights, out, out, layout.decay, mode=Mode.UPDATE, rate_mantissa=mantissa
-    )
+    return elementwise(layout, taken, weights, out, out, word, mode=Mode.UPDATE, rate_mantissa=mantissa)
 
 
 def elementwise(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from deep3.compiler.lowering import quantise_rate
 from deep3.compiler.network.network import Network
-from deep3.compiler.optimisers.optimiser import SGD, Optimiser
+from deep3.compiler.optimisers.optimiser import SGD, Optimiser, OptimiserError
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.protocol import UART_BAUD, UDP_PORT
 from deep3.host.board.by_address import open_board
@@ -148,7 +148,8 @@ def engine_of(
 def check_rates(
     specs: list[WorkerSpec], rates: tuple[float, float], batch: int, optimiser: Optimiser = SGD
 ) -> None:
-    """The learning rates at the beginning and the end of a run are within reach of the engines among the workers.
+    """The learning rates at the beginning and the end of a run, and the weight decay, are within reach of the engines
+    among the workers.
 
     Raises
     ------
@@ -158,6 +159,10 @@ def check_rates(
     engine = next((spec for spec in specs if spec.kind in CHOSEN + BOARDS), None)
     if engine is None:
         return
+    try:
+        optimiser.decay_word(batch)
+    except OptimiserError as error:
+        raise WorkerUsageError(f"worker {engine.name}: {error}") from None
     try:
         for rate in rates:
             quantise_rate(rate, batch, optimiser)

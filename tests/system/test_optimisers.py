@@ -24,8 +24,8 @@ def train(worker: str, epochs: float, **options: object) -> deep3.TrainResult:
 @pytest.mark.parametrize(
     "options",
     [
-        {"optimiser": "adagrad", "rate": 0.05, "schedule": "linear"},
-        {"optimiser": "momentum", "rate": 0.02, "ratio": 0.5, "schedule": "cosine"},
+        {"optimiser": "adagrad", "rate": 0.05, "schedule": "linear", "weight_decay": 0.01},
+        {"optimiser": "momentum", "rate": 0.02, "ratio": 0.5, "schedule": "cosine", "weight_decay": 0.001},
     ],
     ids=["adagrad", "momentum"],
 )

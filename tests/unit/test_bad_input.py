@@ -47,6 +47,7 @@ CASES = [
     ("train digits --optimiser momentum --momentum 0", USAGE, "momentum must be between 0.0001 and 0.9999, not 0.0"),
     ("train digits --weight-decay 2", USAGE, "weight-decay must be between 0 and 1, not 2.0"),
     ("train digits --weight-decay -1", USAGE, "weight-decay must be between 0 and 1, not -1.0"),
+    ("train digits --weight-decay 1e-9 --worker golden", USAGE, "must be between 3.05e-05 and 0.062498 on an engine"),
     ("train digits --schedule never", USAGE, "argument --schedule: invalid choice: 'never'"),
     ("train digits --resume", BAD, "digits: not the folder of a run"),
     ("train folder --resume --batch 8", USAGE, "--resume brings what --batch would say; leave that out"),

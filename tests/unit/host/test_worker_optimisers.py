@@ -13,7 +13,7 @@ from deep3.compiler.network.network import Network
 from deep3.compiler.optimisers.optimiser import Adagrad, Momentum, Optimiser, Sgd
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.fixed_point import from_q3_12, to_q3_12
-from deep3.hdl.contract.program import Function
+from deep3.hdl.contract.program import Function, Loss
 from deep3.host.global_network.global_network import GlobalNetwork, Weights
 from deep3.host.workers.open import open_workers, parse_workers
 from deep3.host.workers.pytorch import PytorchBackend
@@ -81,12 +81,12 @@ def test_float32_steps_as_torch_does_whatever_the_pushes(
 
 # Of maps that are pooled, near ties of noise fall out differently where activations are rounded.
 @pytest.mark.parametrize(("topology", "tolerance"), [(DENSE, 0.12), (MAPS, 0.3)], ids=["dense", "maps"])
-@pytest.mark.parametrize("optimiser", [Momentum(0.75), Adagrad()], ids=str)
+@pytest.mark.parametrize("optimiser", [Sgd(weight_decay=0.1), Momentum(0.75, weight_decay=0.1), Adagrad()], ids=str)
 def test_the_engine_follows_float32_and_its_state_goes_on(
     optimiser: Optimiser, topology: Network, tolerance: float
 ) -> None:
     weights, inputs, labels = problem(topology)
-    state = [np.full_like(matrix, 0.01) for matrix in weights]
+    state = [np.full_like(matrix, 0.01) for matrix in weights] if optimiser.state else []
     config = EngineConfig(convolution=True, adagrad=True)
     float32 = PytorchBackend(topology, optimiser=optimiser).train(weights, inputs, labels, RATE, 3, state)
     anew = PytorchBackend(topology, optimiser=optimiser).train(weights, inputs, labels, RATE, 3)
@@ -98,7 +98,7 @@ def test_the_engine_follows_float32_and_its_state_goes_on(
         for a, b, c, d in zip(found, repeated, wanted, other, strict=True):
             assert np.array_equal(a, b)
             assert np.linalg.norm(a - c) < tolerance * np.linalg.norm(c)
-            if name == "difference" or isinstance(optimiser, Momentum):
+            if optimiser.state and (name == "difference" or isinstance(optimiser, Momentum)):
                 assert np.linalg.norm(d - c) > 2 * np.linalg.norm(a - c)
 
 
@@ -128,3 +128,21 @@ def test_a_word_of_adagrad_s_state_is_what_the_engine_adds(batch: int) -> None:
     wanted = PytorchBackend(topology, optimiser=Adagrad()).train(weights, inputs, labels, 0.01, 1).state_difference
     for got, expected in zip(found, wanted, strict=True):
         np.testing.assert_allclose(got, expected, rtol=0.02, atol=2 * Adagrad().state_unit(batch))
+
+
+@pytest.mark.parametrize("optimiser", [Sgd(weight_decay=0.05), Momentum(0.5, weight_decay=0.05)], ids=str)
+def test_without_gradients_weights_decay_on_the_engine(optimiser: Optimiser) -> None:
+    """Samples of zeros and targets that are reached: of the first layer there is nothing but its decay."""
+    topology = Network.uniform((20, 12, 2), Function.IDENTITY, Loss.MSE)
+    rng = np.random.default_rng(1)
+    weights = [rng.uniform(-2, 2, shape) for shape in topology.weight_shapes]
+    weights[1][:] = 0
+    inputs, labels = np.zeros((50, BATCH, 20), np.int16), np.zeros((50, BATCH), np.int64)
+    with ExitStack() as stack:
+        config = EngineConfig(convolution=True)
+        (engine,) = open_workers(parse_workers(["golden"]), topology, config, BATCH, stack, optimiser=optimiser)
+        found = engine.train(weights, inputs, labels, RATE, 1).difference[0][:, :-1]
+    wanted = PytorchBackend(topology, optimiser=optimiser).train(weights, inputs, labels, RATE, 1)
+    expected = wanted.difference[0][:, :-1]
+    assert np.abs(expected).max() > 0.1
+    assert np.linalg.norm(found - expected) < 0.03 * np.linalg.norm(expected)
