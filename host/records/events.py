@@ -10,6 +10,8 @@ from typing import Any
 
 from deep3.errors import Deep3Error
 
+from .fields import check_fields
+
 __all__ = [
     "EVENTS_FILE", "Evaluated", "Event", "EventWriter", "Finished", "RecordError", "Started", "Stopped", "Updated",
     "WorkerLost", "forget_after", "read_events", "read_records",
@@ -213,6 +215,7 @@ def _event(values: dict[str, Any]) -> tuple[str, Event]:
     if values.pop("schema") != SCHEMA:
         raise ValueError("another schema")
     run, kind = str(values.pop("run")), KINDS[values.pop("event")]
+    check_fields(kind, values)
     if kind is Started:
         values["workers"] = tuple(values["workers"])
     return run, kind(**values)

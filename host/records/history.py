@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .events import Evaluated, Event, Finished, Started, Stopped, Updated, WorkerLost, read_events
+from .events import Evaluated, Event, Finished, RecordError, Started, Stopped, Updated, WorkerLost, read_events
 
 __all__ = ["Contribution", "History", "read_histories"]
 
@@ -49,7 +49,13 @@ class History:
     finished: bool = False
 
     def add(self, event: Event) -> None:
-        """Take in the next event."""
+        """Take in the next event.
+
+        Raises
+        ------
+        RecordError
+            When it names a worker that the run never had.
+        """
         self.iteration = event.iteration
         if isinstance(event, Started):
             self.ended, self.finished = None, False
@@ -63,20 +69,26 @@ class History:
             if self.best is None or _rank(event) > _rank(self.best):
                 self.best = event
         elif isinstance(event, WorkerLost):
-            self.contributions[event.worker].lost = event.error
+            self._contribution(event.worker).lost = event.error
         elif isinstance(event, Finished | Stopped):
             self.ended, self.seconds = event.reason, event.seconds
             self.finished = isinstance(event, Finished)
 
     def _updated(self, event: Updated) -> None:
         self.seconds = event.seconds
-        part = self.contributions[event.worker]
+        part = self._contribution(event.worker)
         part.updates += 1
         part.batches += event.batches
         part.seconds += event.worker_seconds
         part.engine_cycles += event.engine_cycles
         part.clipped += event.clipped
         part.pushes.append(event.worker_seconds)
+
+
+    def _contribution(self, worker: str) -> Contribution:
+        if worker not in self.contributions:
+            raise RecordError(f"the records name a worker that no run began with: {worker!r}")
+        return self.contributions[worker]
 
 
 def read_histories(folder: Path) -> dict[str, History]:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from .events import RecordError
+from .fields import check_fields
 
 __all__ = [
-    "CHECKPOINTS", "CONFUSION_FILE", "ENGINE_FILE", "FIRST_FILE", "PAGE_FILE", "PLOT_FILE", "STATES", "RunDescription",
-    "new_run_folder",
+    "CHECKPOINTS", "CONFUSION_FILE", "ENGINE_FILE", "FIRST_FILE", "PAGE_FILE", "PLOT_FILE", "SETTINGS_FILE", "STATES",
+    "RunDescription", "new_run_folder",
 ]  # fmt: skip
 
 SETTINGS_FILE = "settings.json"
@@ -85,11 +86,12 @@ class RunDescription:
         path = folder / SETTINGS_FILE
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
+            check_fields(cls, values)
             values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
             return cls(**values)
         except OSError as error:
             raise RecordError(f"{folder}: not the folder of a run: {path.name}: {error.strerror}") from None
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, AttributeError):
             reason = f"{path.name} is damaged, or of another version"
             raise RecordError(f"{folder}: not the folder of a run: {reason}") from None
 

@@ -6,20 +6,24 @@ from statistics import fmean
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from numpy.typing import NDArray
 
 from .run_numbers import Point, RunNumbers, WorkerNumbers
 from .style import JOINT_COLOUR, LOST_COLOUR, REFERENCE_COLOUR, drawable
 
-__all__ = ["confusion_figure", "curves_figure", "spectrum_figure", "workers_figure"]
+__all__ = ["busy_shares", "confusion_figure", "curves_figure", "spectrum_figure", "workers_figure"]
 
 SHOWN_POINTS = 25.0
 """The accuracy axis begins at least this many points below the best."""
 WAITING_COLOUR = "#e3e3e3"
+BUSY = LinearSegmentedColormap.from_list("busy", [WAITING_COLOUR, JOINT_COLOUR])
+MOMENTS = 800
+"""Parts of a timeline, about its pixels: what is shorter is drawn as the share of the time that it took."""
 MOST_NAMES = 40
 """More workers than this are not named one by one."""
 MOST_COUNTS = 30
@@ -95,7 +99,8 @@ def workers_figure(run: RunNumbers) -> Figure:
     shares.set_xlabel("share of the samples (%)")
     shares.set_xlim(left=0)
     stale.set_xlabel("staleness: range and mean (updates)")
-    stale.set_xlim(left=-0.5)
+    stale.margins(x=0.08)
+    stale.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in (times, shares, stale):
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
@@ -110,19 +115,30 @@ def workers_figure(run: RunNumbers) -> Figure:
 
 
 def _timeline(axes: Axes, row: int, worker: WorkerNumbers, end_s: float) -> None:
-    """Training, waiting between its pushes, and the moment of its loss."""
-    began, took = worker.push_began_seconds, worker.push_seconds
-    there_s = end_s if worker.lost_seconds is None else worker.lost_seconds
-    axes.barh(row, there_s, height=0.62, color=WAITING_COLOUR)
-    bars = [
-        [(start, row - 0.31), (start, row + 0.31), (start + length, row + 0.31), (start + length, row - 0.31)]
-        for start, length in zip(began, took, strict=True)
-    ]
-    # As pixels: a run may have a hundred thousand.
-    axes.add_collection(PolyCollection(bars, facecolor=JOINT_COLOUR, edgecolor="none", rasterized=True))
-    if worker.lost is not None:
-        moment_s = max(map(sum, zip(began, took, strict=True)), default=0.0) if worker.lost_seconds is None else there_s
-        axes.plot(moment_s, row, "X", color=LOST_COLOUR, markersize=9, clip_on=False)
+    """The share of its time in which a worker trained, from moment to moment, and that of its loss."""
+    lost_s = worker.lost_seconds
+    if worker.lost is not None and lost_s is None:
+        began = zip(worker.push_began_seconds, worker.push_seconds, strict=True)
+        lost_s = max(map(sum, began), default=0.0)
+    shares = busy_shares(worker, end_s, MOMENTS)
+    if lost_s is not None:
+        shares[round(MOMENTS * lost_s / (end_s or 1)) :] = np.nan
+        axes.plot(lost_s, row, "X", color=LOST_COLOUR, markersize=9, clip_on=False, zorder=3)
+    extent = (0.0, end_s or 1.0, row + 0.31, row - 0.31)
+    axes.imshow(shares[np.newaxis], cmap=BUSY, vmin=0, vmax=1, aspect="auto", extent=extent, interpolation="nearest")
+
+
+def busy_shares(worker: WorkerNumbers, end_s: float, moments: int) -> NDArray[np.float64]:
+    """Shares, 0 to 1, of so many equal parts of a run in which a worker trained."""
+    if not worker.push_seconds or not end_s:
+        return np.zeros(moments)
+    order = np.argsort(worker.push_began_seconds)
+    began, took = np.array(worker.push_began_seconds)[order], np.array(worker.push_seconds)[order]
+    # What it had trained by the beginning and by the end of every push; between them that is a straight line.
+    times = np.maximum.accumulate(np.column_stack((began, began + took)).reshape(-1))
+    trained = np.column_stack((np.cumsum(took) - took, np.cumsum(took))).reshape(-1)
+    shares: NDArray[np.float64] = np.diff(np.interp(np.linspace(0, end_s, moments + 1), times, trained))
+    return np.clip(shares * moments / end_s, 0, 1)
 
 
 def spectrum_figure(energies: Sequence[float], total: float | None) -> Figure:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import random
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from lzw_compressor import compress
+from run_folders import describe, made_up_run, write_events
 from small_network import CONFIG, NETWORK
 
 from deep3.compiler.exporters.onnx_file import onnx_model
@@ -34,6 +36,10 @@ from deep3.host.global_network.global_network import GlobalNetwork
 from deep3.host.link.discovery import DiscoveryError, parse_place
 from deep3.host.link.errors import LinkError
 from deep3.host.projection.projection import Projection
+from deep3.host.records.events import EVENTS_FILE, Finished, RecordError, WorkerLost, read_records
+from deep3.host.records.history import read_histories
+from deep3.host.records.run_folder import SETTINGS_FILE, RunDescription
+from deep3.host.reports.run_numbers import run_numbers
 from deep3.host.training.checkpoint import Checkpoint, CheckpointError
 from deep3.host.workers.base import BackendError
 from deep3.host.workers.open import parse_workers
@@ -142,6 +148,28 @@ def _checkpoints() -> tuple[bytes, ...]:
         return (path.read_bytes(),)
 
 
+def _run_files() -> tuple[bytes, bytes]:
+    """Records and settings."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder)
+        describe(run, ("cpu-1", "golden-1"))
+        write_events(run, [*made_up_run(("cpu-1", "golden-1"), 4, 0.1), WorkerLost(4, "cpu-1", "gone", 0.5)])
+        write_events(run, [Finished(4, "epochs", 0.6)])
+        return (run / EVENTS_FILE).read_bytes(), (run / SETTINGS_FILE).read_bytes()
+
+
+def _run_records(path: Path) -> object:
+    shutil.copy(path, path.parent / EVENTS_FILE)
+    records, _ = read_records(path.parent)
+    read_histories(path.parent)
+    return run_numbers(event for run, event in records if run == "joint")
+
+
+def _run_settings(path: Path) -> object:
+    shutil.copy(path, path.parent / SETTINGS_FILE)
+    return RunDescription.load(path.parent)
+
+
 def _endpoint_frames(data: bytes) -> None:
     EthernetLink(DEFAULT_STATION).receive(data)
 
@@ -200,6 +228,8 @@ TARGETS = (
     Target("data-npz", _file(_npz_file, ".npz"), _data_files(), (DataError,), _damaged_arrays),
     Target("data-csv", _file(_csv_file, ".csv"), (CSV, CSV.replace(b",", b";")), (DataError,)),
     Target("checkpoint", _file(Checkpoint.load, ".npz"), _checkpoints(), (CheckpointError, DataError), _damaged_arrays),
+    Target("run-records", _file(_run_records, ".jsonl"), _run_files()[:1], (RecordError,)),
+    Target("run-settings", _file(_run_settings, ".json"), _run_files()[1:], (RecordError,)),
     Target("onnx", _file(_onnx_file, ".onnx"), _onnx_files(), (ModelError,)),
     Target("idx", lambda data: parse_idx(data, "fuzzed"), (
         gzip.compress(b"\0\0\x08\1\0\0\0\5abcde", mtime=0),

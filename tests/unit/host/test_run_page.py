@@ -10,10 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from run_folders import describe, made_up_run, write_events
 
 from deep3.host.cli import main
 from deep3.host.records.events import EVENTS_FILE, Event, Finished, Started, Stopped, Updated, WorkerLost
+from deep3.host.reports.run_figures import busy_shares
+from deep3.host.reports.run_numbers import WorkerNumbers
 from deep3.host.training.run import train
 from deep3.host.training.settings import TrainSettings
 
@@ -186,6 +190,23 @@ def test_the_page_of_the_same_folder_is_the_same(trained: Path, capsys: pytest.C
     first = page.read_bytes()
     report(capsys, trained)
     assert page.read_bytes() == first
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 5), st.floats(0.001, 5)), min_size=1, max_size=30), st.integers(1, 200)
+)
+def test_the_timeline_holds_all_the_time_that_was_trained(pushes: list[tuple[float, float]], moments: int) -> None:
+    worker, now_s = WorkerNumbers(), 0.0
+    for waited_s, took_s in pushes:
+        worker.push_began_seconds.append(now_s + waited_s)
+        worker.push_seconds.append(took_s)
+        now_s += waited_s + took_s
+    shares = busy_shares(worker, now_s, moments)
+    assert shares.min() >= 0
+    assert shares.max() <= 1
+    assert shares.sum() * now_s / moments == pytest.approx(sum(worker.push_seconds))
+    before_s = worker.push_began_seconds[0]
+    assert not shares[: int(moments * before_s / now_s * (1 - 1e-9))].any()
 
 
 def test_a_run_that_was_interrupted_shows_who_was_lost_and_when(
