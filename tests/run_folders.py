@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deep3.host.records.events import Evaluated, Event, EventWriter, Started, Updated
+from deep3.host.records.events import Evaluated, Event, EventWriter, Scored, Started, Updated
 from deep3.host.records.run_folder import RunDescription
 
 __all__ = ["describe", "made_up_run", "write_events"]
@@ -27,9 +27,8 @@ def made_up_run(
             began = () if is_old else (max(0, n - 2), max(0.0, pace_s * n - took_s), 700 + n, 600 - n)
             events.append(Updated(n, worker, 0.1, 2, 64, 60, 0, 0, took_s, 1000 * n, pace_s * n, *began))
         accuracy = 1 - 1 / (n + 2)
-        test = (accuracy, 100) if tested else (None, None)
-        events.append(Evaluated(n, accuracy, 1 / (n + 1), 50, *test, 1000 * n, pace_s * n))
-    return events
+        events.append(Evaluated(n, accuracy, 1 / (n + 1), 50, 1000 * n, pace_s * n))
+    return [*events, Scored(pushes, accuracy, 100, pace_s * pushes)] if tested else events
 
 
 def write_events(folder: Path, events: list[Event], run: str = "joint") -> None:

@@ -167,10 +167,19 @@ class Network:
         return sum(layer.parameters(shape) for layer, shape in zip(self.layers, self.shapes, strict=False))
 
     @property
+    def multiply_adds(self) -> int:
+        """Of one sample forward."""
+        return sum(self._forward)
+
+    @property
     def training_multiply_adds(self) -> int:
         """Of one sample: forward and weight gradient of every layer, backward of all but the first with weights."""
-        forward = [layer.multiply_adds(shape) for layer, shape in zip(self.layers, self.shapes, strict=False)]
-        return 3 * sum(forward) - forward[self.trained[0]]
+        return 3 * sum(self._forward) - self._forward[self.trained[0]]
+
+    @property
+    def _forward(self) -> list[int]:
+        """Multiply-adds of each layer."""
+        return [layer.multiply_adds(shape) for layer, shape in zip(self.layers, self.shapes, strict=False)]
 
 
 def training_multiply_adds(sizes: tuple[int, ...]) -> int:

@@ -19,7 +19,7 @@ engine's memory (`compiler.network.network.Network.weight_shapes`)."""
 
 Sample = tuple[NDArray[np.int64], ...]
 """For the input and every layer that has weights, the numbers of the neurons or maps that were sampled, ascending; of a
-sample of maps its channels."""
+sample of maps its channels. Empty for the whole network."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Evaluation:
 
 def draw_sample(network: Network, ratio: float, rng: np.random.Generator) -> Sample:
     """Which neurons and maps a local network takes: hidden ones drawn without replacement."""
+    if ratio == 1:
+        return ()
     sizes = taken_from(network)
     return tuple(
         np.sort(rng.choice(size, taken, replace=False)).astype(np.int64)
@@ -43,11 +45,17 @@ def draw_sample(network: Network, ratio: float, rng: np.random.Generator) -> Sam
 def gather(network: Network, matrices: Weights, sample: Sample) -> Weights:
     """A copy of the parts of a network's matrices, weights or of their shapes, that lie between the sampled neurons and
     maps, biases included."""
+    if not sample:
+        return [matrix.copy() for matrix in matrices]
     return [matrix[block] for matrix, block in zip(matrices, _blocks(network, sample), strict=True)]
 
 
 def scatter_add(network: Network, matrices: Weights, sample: Sample, difference: Weights) -> None:
     """Add a local network's change to the parts that `gather` takes, in place."""
+    if not sample:
+        for matrix, change in zip(matrices, difference, strict=True):
+            matrix += change
+        return
     for matrix, block, change in zip(matrices, _blocks(network, sample), difference, strict=True):
         matrix[block] += change
 

@@ -1,6 +1,5 @@
 """What happens in a run, as values: one line of ``metrics.jsonl`` each, one writer, one reader."""
 
-import dataclasses
 import json
 import os
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from deep3.errors import Deep3Error
 from .fields import check_fields
 
 __all__ = [
-    "EVENTS_FILE", "Evaluated", "Event", "EventWriter", "Finished", "RecordError", "Started", "Stopped", "Updated",
-    "WorkerLost", "forget_after", "read_events", "read_records",
+    "EVENTS_FILE", "Evaluated", "Event", "EventWriter", "Finished", "RecordError", "Scored", "Started", "Stopped",
+    "Updated", "WorkerLost", "forget_after", "read_events", "read_records",
 ]  # fmt: skip
 
 EVENTS_FILE = "metrics.jsonl"
@@ -89,15 +88,29 @@ class Updated:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The global network has been validated after ``iteration`` updates; test figures are None without a test set."""
+    """The global network has been validated after ``iteration`` updates.
+
+    Runs of earlier versions were tested each time, in later ones `Scored` tells: ``test_accuracy`` and ``test_samples``
+    are None.
+    """
 
     iteration: int
     validation_accuracy: float
     validation_loss: float
     validation_samples: int
-    test_accuracy: float | None
-    test_samples: int | None
     multiply_adds: int
+    seconds: float
+    test_accuracy: float | None = None
+    test_samples: int | None = None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Accuracy (0 to 1) on ``samples`` test samples of the network with the best validation up to ``iteration``."""
+
+    iteration: int
+    accuracy: float
+    samples: int
     seconds: float
 
 
@@ -129,12 +142,13 @@ class Stopped:
     seconds: float
 
 
-Event = Started | Updated | Evaluated | WorkerLost | Finished | Stopped
+Event = Started | Updated | Evaluated | Scored | WorkerLost | Finished | Stopped
 
 KINDS: dict[str, type[Event]] = {
     "started": Started,
     "updated": Updated,
     "evaluated": Evaluated,
+    "scored": Scored,
     "worker-lost": WorkerLost,
     "finished": Finished,
     "stopped": Stopped,
@@ -159,7 +173,7 @@ class EventWriter:
 
     def write(self, event: Event) -> None:
         """Append one event; whoever reads the file finds it at once."""
-        values = {"schema": SCHEMA, "run": self._run, "event": NAMES[type(event)], **dataclasses.asdict(event)}
+        values = {"schema": SCHEMA, "run": self._run, "event": NAMES[type(event)], **vars(event)}
         self._file.write(json.dumps(values) + "\n")
         self._file.flush()
 

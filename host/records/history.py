@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .events import Evaluated, Event, Finished, RecordError, Started, Stopped, Updated, WorkerLost, read_events
+from .events import Evaluated, Event, Finished, RecordError, Scored, Started, Stopped, Updated, WorkerLost, read_events
 
 __all__ = ["Contribution", "History", "read_histories"]
 
@@ -34,6 +34,8 @@ class History:
         In order.
     best
         The most accurate in validation; of equals the one with the smaller loss. Its network is the checkpoint.
+    scored
+        The test of that network; None before it, and where there are no test samples.
     iteration, seconds
         How far the run has come.
     ended, finished
@@ -43,6 +45,7 @@ class History:
     contributions: dict[str, Contribution] = field(default_factory=dict)
     evaluations: list[Evaluated] = field(default_factory=list)
     best: Evaluated | None = None
+    scored: Scored | None = None
     iteration: int = 0
     seconds: float = 0.0
     ended: str | None = None
@@ -67,7 +70,9 @@ class History:
             self.evaluations.append(event)
             self.seconds = event.seconds
             if self.best is None or _rank(event) > _rank(self.best):
-                self.best = event
+                self.best, self.scored = event, None
+        elif isinstance(event, Scored):
+            self.scored = event
         elif isinstance(event, WorkerLost):
             self._contribution(event.worker).lost = event.error
         elif isinstance(event, Finished | Stopped):

@@ -18,7 +18,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from deep3.host.records.events import Evaluated, Event, Finished, Started, Stopped, Updated, WorkerLost
+from deep3.host.records.events import Evaluated, Event, Finished, Scored, Started, Stopped, Updated, WorkerLost
 
 __all__ = ["LiveView"]
 
@@ -54,6 +54,7 @@ class _State:
     ended: str | None = None
     workers: dict[str, _Worker] = field(default_factory=dict)
     evaluated: Evaluated | None = None
+    scored: Scored | None = None
     best: float = 0.0
     recent: deque[Updated] = field(default_factory=deque)
 
@@ -68,6 +69,8 @@ class _State:
             self._add_update(event)
         elif isinstance(event, Evaluated):
             self.evaluated, self.best = event, max(self.best, event.validation_accuracy)
+        elif isinstance(event, Scored):
+            self.scored = event
         elif isinstance(event, WorkerLost):
             self.workers[event.worker].lost = True
         elif isinstance(event, Finished | Stopped):
@@ -175,7 +178,7 @@ def _figures(state: _State) -> Text:
     if (event := state.evaluated) is not None:
         parts += [f"validation {_percent(event.validation_accuracy)} (best {_percent(state.best)})"]
         parts += [f"loss {event.validation_loss:.4g}"]
-        parts += [] if event.test_accuracy is None else [f"test {_percent(event.test_accuracy)}"]
+        parts += [] if state.scored is None else [f"test of the best {_percent(state.scored.accuracy)}"]
     if state.recent:
         samples = sum(update.samples for update in state.recent)
         training += [f"training {_percent(sum(update.correct for update in state.recent) / samples)}"]

@@ -40,12 +40,13 @@ def curves_figure(joint: RunNumbers, reference: RunNumbers | None) -> Figure:
         runs.append(("float32 PyTorch, same network", reference, REFERENCE_COLOUR, "--"))
     for label, run, colour, line in runs:
         for column, spent in _spent(run.points).items():
-            upper[column].plot(spent, [100 * p.accuracy for p in run.points], line, color=colour, lw=1.7, label=label)
+            percents = [100 * point.validation_accuracy for point in run.points]
+            upper[column].plot(spent, percents, line, color=colour, lw=1.7, label=label)
             lower[column].plot(spent, [p.validation_loss for p in run.points], line, color=colour, lw=1.7)
             if run.best is not None:
                 best = run.points[run.best]
-                upper[column].plot(spent[run.best], 100 * best.accuracy, "o", color=colour, markersize=5)
-    upper[0].set_ylabel(f"{'test' if joint.is_tested else 'validation'} accuracy (%)")
+                upper[column].plot(spent[run.best], 100 * best.validation_accuracy, "o", color=colour, markersize=5)
+    upper[0].set_ylabel("validation accuracy (%)")
     lower[0].set_ylabel("validation loss")
     _accuracy_limits(upper[0], [run for _, run, _, _ in runs])
     losses = [point.validation_loss for _, run, _, _ in runs for point in run.points]
@@ -73,7 +74,7 @@ def _spent(points: Sequence[Point]) -> dict[int, list[float]]:
 
 
 def _accuracy_limits(axes: Axes, runs: Sequence[RunNumbers]) -> None:
-    found = [[100 * point.accuracy for point in run.points] for run in runs if run.points]
+    found = [[100 * point.validation_accuracy for point in run.points] for run in runs if run.points]
     if found:
         highest, last = max(map(max, found)), min(values[-1] for values in found)
         axes.set_ylim(max(0.0, min(last - 2, highest - SHOWN_POINTS)), min(100.5, highest + 1.5))

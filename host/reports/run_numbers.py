@@ -9,6 +9,7 @@ from deep3.host.records.events import (
     Event,
     Finished,
     RecordError,
+    Scored,
     Started,
     Stopped,
     Updated,
@@ -28,8 +29,8 @@ class Point:
         Updates.
     seconds, multiply_adds, words
         Of the run up to here; words both ways, None where the records do not say.
-    validation_accuracy, validation_loss, test_accuracy
-        Shares, 0 to 1, and the mean loss; None without test samples.
+    validation_accuracy, validation_loss
+        Share, 0 to 1, and mean loss.
     """
 
     iteration: int
@@ -38,12 +39,6 @@ class Point:
     words: int | None
     validation_accuracy: float
     validation_loss: float
-    test_accuracy: float | None
-
-    @property
-    def accuracy(self) -> float:
-        """On the test samples where there are any, else in validation."""
-        return self.validation_accuracy if self.test_accuracy is None else self.test_accuracy
 
 
 @dataclass
@@ -111,6 +106,8 @@ class RunNumbers:
         16-bit words; None where the records do not say.
     best
         Position in ``points`` of the best validation, whose network is the checkpoint; None before the first.
+    test_accuracy
+        Of that network; None before it was tested, and where there are no test samples.
     points
         In order.
     workers
@@ -128,6 +125,7 @@ class RunNumbers:
     words_to_workers: int | None = 0
     words_from_workers: int | None = 0
     best: int | None = None
+    test_accuracy: float | None = None
     points: list[Point] = field(default_factory=list)
     workers: dict[str, WorkerNumbers] = field(default_factory=dict)
     is_timed: bool = True
@@ -136,11 +134,6 @@ class RunNumbers:
     def words(self) -> int | None:
         """Both ways."""
         return _sum(self.words_to_workers, self.words_from_workers)
-
-    @property
-    def is_tested(self) -> bool:
-        """Every point has its accuracy on test samples."""
-        return bool(self.points) and all(point.test_accuracy is not None for point in self.points)
 
     @property
     def best_point(self) -> Point | None:
@@ -180,6 +173,8 @@ def _add(run: RunNumbers, event: Event) -> None:
             _add_push(run, _worker(run, event.worker), event)
         case Evaluated():
             _add_point(run, event)
+        case Scored():
+            run.test_accuracy = event.accuracy
         case WorkerLost():
             worker = _worker(run, event.worker)
             worker.lost, worker.lost_seconds = event.error, event.seconds
@@ -224,12 +219,11 @@ def _add_point(run: RunNumbers, event: Evaluated) -> None:
         run.words,
         event.validation_accuracy,
         event.validation_loss,
-        event.test_accuracy,
     )
     run.points.append(point)
     best = run.best_point
     if best is None or _rank(point) > _rank(best):
-        run.best = len(run.points) - 1
+        run.best, run.test_accuracy = len(run.points) - 1, event.test_accuracy
 
 
 def _rank(point: Point) -> tuple[float, float]:

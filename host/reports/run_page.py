@@ -102,10 +102,10 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _key_figures(joint: RunNumbers, reference: RunNumbers | None) -> str:
     best = joint.best_point
     figures = [] if best is None else [("validation accuracy", _percent(best.validation_accuracy))]
-    if best is not None and best.test_accuracy is not None:
-        figures.insert(0, ("test accuracy", _percent(best.test_accuracy)))
-    if reference is not None and reference.best_point is not None:
-        figures.append(("float32 reference", _percent(reference.best_point.accuracy)))
+    if joint.test_accuracy is not None:
+        figures.insert(0, ("test accuracy", _percent(joint.test_accuracy)))
+    if reference is not None and reference.test_accuracy is not None:
+        figures.append(("float32 reference", _percent(reference.test_accuracy)))
     figures += [
         ("training time", f"{joint.seconds:.1f} s"),
         ("updates", f"{joint.iterations:,}"),

@@ -29,8 +29,8 @@ def plot_run(folder: Path) -> Path:
     """Write ``plot.png`` (1650 x 630 pixels) of a run folder and return its path.
 
     Left and middle: accuracy of the joint run, and of the float32 reference if there is one, against multiply-adds and
-    against wall time; on the test samples where there are any, else on those for validation. Right: the time that each
-    worker took for a push, median and the range that holds 80 % of them.
+    against wall time, in validation; the title has that of the best network on the test samples. Right: the time that
+    each worker took for a push, median and the range that holds 80 % of them.
 
     Raises
     ------
@@ -67,16 +67,18 @@ def plot_run(folder: Path) -> Path:
 
 def _title(description: RunDescription, joint: History, reference: History | None) -> str:
     network = "-".join(map(str, description.sizes))
-    kind = "test" if all(event.test_accuracy is not None for event in joint.evaluations) else "validation"
+    kind = "validation" if joint.scored is None else "test"
     title = f"{description.data}, {network}: {_best_percent(joint):.2f} % {kind} accuracy in the joint run"
     return title if reference is None else f"{title}, {_best_percent(reference):.2f} % in float32"
 
 
 def _percent(event: Evaluated) -> float:
-    return 100 * (event.validation_accuracy if event.test_accuracy is None else event.test_accuracy)
+    return 100 * event.validation_accuracy
 
 
 def _best_percent(history: History) -> float:
+    if history.scored is not None:
+        return 100 * history.scored.accuracy
     return 0.0 if history.best is None else _percent(history.best)
 
 
@@ -93,7 +95,7 @@ def _curve(
 
 def _accuracy_axes(axes: Axes, quantity: str, histories: list[History]) -> None:
     axes.set_xlabel(quantity)
-    axes.set_ylabel("accuracy (%)")
+    axes.set_ylabel("validation accuracy (%)")
     if histories:
         highest = max(_percent(event) for history in histories for event in history.evaluations)
         last = min(_percent(history.evaluations[-1]) for history in histories)

@@ -45,8 +45,8 @@ def _summary(folder: Path, history: History) -> dict[str, object]:
     if best is None:
         raise RecordError(f"{folder}: the run ended before its first validation")
     return {
-        "test_accuracy": best.test_accuracy,
-        "test_samples": best.test_samples,
+        "test_accuracy": None if history.scored is None else history.scored.accuracy,
+        "test_samples": None if history.scored is None else history.scored.samples,
         "validation_accuracy": best.validation_accuracy,
         "best_iteration": best.iteration,
         "iterations": history.iteration,

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "begin", "make_schedule", "open_run_workers"]
 
-EVALUATIONS = 60
-"""Validations of a run, about."""
+MOST_VALIDATIONS, FEWEST_VALIDATIONS = 60, 10
+"""Of a run, about."""
+VALIDATION_SHARE = 0.05
+"""Of the multiply-adds of training that go to validation, where that leaves it the fewest."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,9 @@ def open_run_workers(run: Run, stack: ExitStack, take_over: bool) -> list[Worker
     ]
 
 
-def make_schedule(settings: TrainSettings, samples: float, assignments: Sequence[Assignment]) -> Schedule:
+def make_schedule(
+    settings: TrainSettings, samples: float, assignments: Sequence[Assignment], validation_samples: int
+) -> Schedule:
     """The schedule of a run over so many samples."""
     push = sum(share.batch * share.n_push for share in assignments) / len(assignments)
     batches = max(1, round(samples / settings.batch))
@@ -162,7 +166,14 @@ def make_schedule(settings: TrainSettings, samples: float, assignments: Sequence
         iterations=iterations,
         rate=settings.rate,
         error_threshold=settings.error_threshold,
-        evaluate_every=max(1, iterations // EVALUATIONS),
+        evaluate_every=max(1, iterations // _validations(samples, assignments, validation_samples)),
         deterministic=settings.deterministic,
         shape=settings.schedule,
     )
+
+
+def _validations(samples: float, assignments: Sequence[Assignment], validation_samples: int) -> int:
+    """How many a run has."""
+    trained = samples * sum(share.local_network.training_multiply_adds for share in assignments) / len(assignments)
+    one = validation_samples * assignments[0].network.multiply_adds
+    return round(min(MOST_VALIDATIONS, max(FEWEST_VALIDATIONS, VALIDATION_SHARE * trained / one)))

@@ -82,7 +82,7 @@ class Checkpoint:
         handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
-                np.savez_compressed(file, allow_pickle=False, **arrays)
+                np.savez(file, allow_pickle=False, **arrays)
             os.replace(partial, path)
         finally:
             Path(partial).unlink(missing_ok=True)

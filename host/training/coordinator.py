@@ -44,8 +44,7 @@ class Diverged(CoordinatorError):
 class TrainingSet:
     """What the workers train on and the coordinator validates on: ``samples x features`` Q3.12 words and labels.
 
-    The test samples are for the records alone: neither the end of a run nor the choice of its best network looks at
-    them.
+    The test samples are for the best network at the end of a run: nothing before looks at them.
     """
 
     inputs: NDArray[np.int16]
@@ -274,11 +273,8 @@ class Coordinator:
         # A network that diverges overflows on its way there; what comes of it is judged below.
         with np.errstate(all="ignore"):
             validation = state.network.evaluate(data.validation_inputs, data.validation_labels)
-            if not math.isfinite(validation.loss):
-                raise self._diverged()
-            test = None
-            if data.test_inputs is not None and data.test_labels is not None:
-                test = state.network.evaluate(data.test_inputs, data.test_labels)
+        if not math.isfinite(validation.loss):
+            raise self._diverged()
         state.seconds = time.monotonic() - self._began_s
         self._observer(
             Evaluated(
@@ -286,8 +282,6 @@ class Coordinator:
                 validation_accuracy=validation.accuracy,
                 validation_loss=validation.loss,
                 validation_samples=validation.samples,
-                test_accuracy=None if test is None else test.accuracy,
-                test_samples=None if test is None else test.samples,
                 multiply_adds=state.multiply_adds,
                 seconds=state.seconds,
             )

@@ -4,10 +4,9 @@ import dataclasses
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
-from torch import nn
 
 from deep3.hdl.contract.config import EngineConfig
 from deep3.host.data import Dataset, Origin, load, read_memory
@@ -17,6 +16,9 @@ from .model import Model
 from .model import load as load_model
 from .run import train as train_into_folder
 from .settings import ARRAYS, SettingsError, TrainSettings
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["TrainResult", "make_settings", "train"]
 
@@ -53,7 +55,7 @@ def train(
     test: tuple[ArrayLike, ArrayLike] | None = None,
     runs: str | Path | None = None,
     config: EngineConfig | str | None = None,
-    model: nn.Module | str | Path | None = None,
+    model: "nn.Module | str | Path | None" = None,
     **options: Any,
 ) -> TrainResult:
     """Train one network with any mix of workers.

@@ -2,7 +2,7 @@
 
 import warnings
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deep3.host.data import Dataset
@@ -61,12 +61,13 @@ def train_in_memory(dataset: Dataset, settings: TrainSettings, module: "nn.Modul
     """
     run = begin(settings, dataset, model=module)
     best = _Best(run)
-    data = replace(run.prepared.training, test_inputs=None, test_labels=None)
+    data = run.prepared.training
     with ExitStack() as stack:
         workers = open_run_workers(run, stack, settings.take_over)
         assignments = [worker.assignment for worker in workers]
         state = RunState.begin(run.network, assignments, settings.seed, settings.update_rule)
-        Coordinator(state, data, workers, make_schedule(run.settings, run.samples, assignments), best).run()
+        schedule = make_schedule(run.settings, run.samples, assignments, len(data.validation_labels))
+        Coordinator(state, data, workers, schedule, best).run()
     history = best.history
     assert best.checkpoint is not None
     assert history.best is not None  # Every run begins with an evaluation.

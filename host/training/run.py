@@ -4,11 +4,9 @@ import platform
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
-
-import numpy
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from deep3.host.data import Dataset
 from deep3.host.global_network.global_network import GlobalNetwork
@@ -28,7 +26,6 @@ from deep3.host.records.run_folder import (
 from deep3.host.reports.run_plot import plot_run
 from deep3.host.reports.run_report import run_report
 from deep3.host.workers.assignment import Worker, equal_assignments
-from deep3.host.workers.pytorch import PytorchBackend, use_threads
 from deep3.host.workers.threads import worker_threads
 from deep3.version import VERSION
 
@@ -37,8 +34,12 @@ from .checkpoint import Checkpoint
 from .confusion import keep_confusion
 from .coordinator import Coordinator, CoordinatorError, Diverged
 from .energies import projection_energies
+from .keeper import Keeper
 from .settings import SettingsError, TrainSettings
 from .state import RunState, StateError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["resume", "train"]
 
@@ -46,7 +47,7 @@ __all__ = ["resume", "train"]
 def train(
     settings: TrainSettings,
     dataset: Dataset | None = None,
-    module: nn.Module | None = None,
+    module: "nn.Module | None" = None,
     make_progress: MakeProgress = ProgressBar,
 ) -> dict[str, object]:
     """Run, and return the report that ``deep3 train --json`` prints. Progress goes to stderr.
@@ -129,8 +130,8 @@ def _describe(run: Run) -> RunDescription:
         versions={
             "deep3": VERSION,
             "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": numpy.__version__,
+            "torch": version("torch"),
+            "numpy": version("numpy"),
         },
         command=tuple(sys.argv),
         coefficient_energies=coefficient_energies,
@@ -170,6 +171,9 @@ def _left_behind(run: Run, folder: Path) -> str:
 
 def _reference(run: Run, folder: Path, make_progress: MakeProgress) -> None:
     """The whole network in float32 PyTorch on one worker, for the multiply-adds that the joint run has."""
+    # PyTorch takes a second to import; workers that need none do without it.
+    from deep3.host.workers.pytorch import PytorchBackend, use_threads
+
     settings, topology = run.settings, run.network.topology
     local, whole = run.network.local_topology().training_multiply_adds, topology.training_multiply_adds
     use_threads(worker_threads(settings.batch * whole, 1))
@@ -208,17 +212,11 @@ def _train(
         # Of a run that was killed, what happened after its state was kept happens again.
         forget_after(folder, label, state.iteration or -1)
         history = read_histories(folder).get(label, history)
-    schedule = make_schedule(settings, samples, assignments)
-
-    def save(iteration: int) -> None:
-        run.checkpoint(network, iteration).save(folder / CHECKPOINTS[label])
-
-    def keep(state: RunState) -> None:
-        state.save(path)
-
-    with Recorder(folder, label, history, save, make_progress) as recorder:
-        keep(state)
+    data = run.prepared.training
+    schedule = make_schedule(settings, samples, assignments, len(data.validation_labels))
+    keeper = Keeper(run, state, label, folder)
+    with Recorder(folder, label, history, keeper.improved, keeper.test, make_progress) as recorder:
         try:
-            Coordinator(state, run.prepared.training, workers, schedule, recorder, keep).run()
+            Coordinator(state, data, workers, schedule, recorder, keeper.keep).run()
         finally:
-            keep(state)
+            keeper.write()

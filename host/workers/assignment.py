@@ -1,6 +1,7 @@
 """What each worker of a run is to do."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +37,12 @@ class Assignment:
     batch: int
     n_push: int
 
-    @property
+    @cached_property
     def local_network(self) -> Network:
         """What the worker trains."""
         return local_network(self.network, self.ratio)
 
-    @property
+    @cached_property
     def batch_multiply_adds(self) -> int:
         """Of a training batch."""
         return self.batch * self.local_network.training_multiply_adds

@@ -45,7 +45,7 @@ def last_screen(written: str) -> list[str]:
 def test_it_shows_the_curve_the_speed_and_every_worker() -> None:
     lines = last_screen(draw([*made_up_run(NAMES, 8, 0.5), Finished(8, "epochs", 4.0)]))
     assert re.match(r"joint run +━+ +8 of 8 pushes, 4.0 s, epochs$", lines[0].rstrip())
-    assert lines[1].rstrip() == "validation 90.00 % (best 90.00 %)  loss 0.1111  test 90.00 %"
+    assert lines[1].rstrip() == "validation 90.00 % (best 90.00 %)  loss 0.1111  test of the best 90.00 %"
     # 8 pushes of 64 samples, 60 of them right, in 4 s.
     assert lines[2].rstrip() == "training 93.75 %  128 samples/s  rate 0.1"
     assert lines[3].split() == ["worker", "state", "pushes", "share", "busy", "ms", "a", "push", "staleness"]
@@ -140,7 +140,7 @@ def test_the_recorder_shows_what_it_records(tmp_path: Path) -> None:
             shown.append(event)
 
     events = made_up_run(NAMES, 4, 0.1)
-    with Recorder(tmp_path, "joint", History(), lambda _: None, Keeping) as recorder:
+    with Recorder(tmp_path, "joint", History(), lambda _: None, lambda: None, Keeping) as recorder:
         for event in events:
             recorder(event)
     assert shown == events

@@ -3,11 +3,15 @@
 import dataclasses
 import json
 import sys
+from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.util import tensor_util
 
 from deep3.host.records.events import (
     EVENTS_FILE,
@@ -16,6 +20,7 @@ from deep3.host.records.events import (
     EventWriter,
     Finished,
     RecordError,
+    Scored,
     Started,
     Stopped,
     Updated,
@@ -25,6 +30,7 @@ from deep3.host.records.events import (
     read_records,
 )
 from deep3.host.records.history import History, read_histories
+from deep3.host.records.pace import Pace
 from deep3.host.records.recorder import Recorder
 from deep3.host.records.run_folder import RunDescription, new_run_folder
 
@@ -34,7 +40,7 @@ def updated(iteration: int, worker: str = "a", seconds: float = 1.0) -> Updated:
 
 
 def evaluated(iteration: int, accuracy: float, loss: float = 1.0) -> Evaluated:
-    return Evaluated(iteration, accuracy, loss, 30, accuracy - 0.01, 40, 1000 * iteration, 1.0 * iteration)
+    return Evaluated(iteration, accuracy, loss, 30, 1000 * iteration, 1.0 * iteration)
 
 
 RUN: list[Event] = [
@@ -68,8 +74,9 @@ events = st.one_of(
         st.none() | numbers, st.none() | floats, *[st.none() | numbers] * 2,
     ),
     st.builds(
-        Evaluated, numbers, floats, floats, numbers, st.none() | floats, st.none() | numbers, numbers, floats
+        Evaluated, numbers, floats, floats, numbers, numbers, floats, st.none() | floats, st.none() | numbers
     ),
+    st.builds(Scored, numbers, floats, numbers, floats),
     st.builds(WorkerLost, numbers, words, words, st.none() | floats),
     st.builds(Finished, numbers, words, floats),
     st.builds(Stopped, numbers, words, floats),
@@ -179,19 +186,79 @@ def test_run_folders_of_one_second_differ(tmp_path: Path) -> None:
 
 def test_the_best_network_is_kept_whenever_there_is_a_better_one(tmp_path: Path) -> None:
     saved: list[int] = []
-    with Recorder(tmp_path, "joint", History(), saved.append) as recorder:
+    with Recorder(tmp_path, "joint", History(), saved.append, lambda: None) as recorder:
         for event in RUN:
             recorder(event)
     assert saved == [0, 2, 3]
     assert [event for _, event in read_events(tmp_path)] == RUN
-    assert any((tmp_path / "tensorboard" / "joint").iterdir())
+
+
+@pytest.mark.parametrize("end", [Finished(4, "epochs", 4.5), Stopped(4, "interrupted", 4.5)])
+def test_the_best_network_is_tested_once_before_the_run_ends(tmp_path: Path, end: Event) -> None:
+    tested = Scored(4, 0.75, 40, 4.5)
+    with Recorder(tmp_path, "joint", History(), lambda _: None, lambda: tested) as recorder:
+        for event in [*RUN[:-1], end]:
+            recorder(event)
+        assert recorder.history.scored == tested
+        recorder(evaluated(5, 0.9))
+    assert recorder.history.scored is None, "a better network has not been tested"
+    assert [event for _, event in read_events(tmp_path)] == [*RUN[:-1], tested, end, evaluated(5, 0.9)]
+
+
+@pytest.mark.parametrize("is_slow", [False, True])
+def test_tensorboard_has_what_the_records_have_between_two_validations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_slow: bool
+) -> None:
+    """Whenever it is written: at its pace, or all of it at the end."""
+    monkeypatch.setattr(Pace, "is_due", is_slow)
+    with Recorder(tmp_path, "joint", History(), lambda _: None, lambda: Scored(4, 0.75, 40, 4.5)) as recorder:
+        for event in RUN:
+            recorder(event)
+    (file,) = (tmp_path / "tensorboard" / "joint").iterdir()
+    found = defaultdict(list)
+    for record in EventFileLoader(str(file)).Load():
+        for value in record.summary.value:
+            found[value.tag].append((record.step, tensor_util.make_ndarray(value.tensor).item()))
+    assert found == {
+        "accuracy/validation": [(0, near(0.1)), (2, near(0.8)), (3, near(0.8)), (4, near(0.7))],
+        "loss/validation": [(0, 1.0), (2, 0.5), (3, near(0.4)), (4, 1.0)],
+        "rate": [(2, near(0.1)), (3, near(0.1)), (4, near(0.1))],
+        "training accuracy/a": [(2, 0.5), (3, 0.5), (4, 0.5)],
+        "training accuracy/b": [(2, 0.5)],
+        "accuracy/test": [(4, 0.75)],
+    }
+
+
+def near(value: float) -> object:
+    return pytest.approx(value, rel=1e-6)
+
+
+def test_work_beside_training_takes_its_share_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now_s[0])
+    pace = Pace()
+
+    def becomes_due(after_s: float) -> bool:
+        now_s[0] += after_s - 0.001
+        early = pace.is_due
+        now_s[0] += 0.002
+        return not early and pace.is_due
+
+    assert becomes_due(1.0)
+    with pace.working():
+        now_s[0] += 0.01
+    assert becomes_due(1.0)
+    with suppress(RecordError), pace.working():
+        now_s[0] += 0.5
+        raise RecordError
+    assert becomes_due(10.0)
 
 
 def test_without_tensorboard_one_line_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with Recorder(tmp_path, "joint", History(), lambda _: None) as recorder:
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with Recorder(tmp_path, "joint", History(), lambda _: None, lambda: None) as recorder:
         for event in RUN:
             recorder(event)
     assert capsys.readouterr().err.count("deep3: no TensorBoard events: pip install tensorboard brings them\n") == 1

@@ -144,8 +144,9 @@ def test_the_confusion_is_that_of_the_network_that_was_kept(trained: Path, capsy
     best = lines(trained, "joint", "evaluated")[found["joint"]["best"]]
     counts = np.array(found["confusion"]["counts"])
     assert (found["confusion"]["part"], found["confusion"]["iteration"]) == ("test", best["iteration"])
-    assert counts.sum() == best["test_samples"]
-    assert counts.trace() / counts.sum() == best["test_accuracy"]
+    (tested,) = lines(trained, "joint", "scored")
+    assert counts.sum() == tested["samples"]
+    assert counts.trace() / counts.sum() == tested["accuracy"] == found["joint"]["test_accuracy"]
     kept = trained / "confusion.json"
     text = kept.read_text()
     try:

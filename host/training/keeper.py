@@ -1,0 +1,68 @@
+"""What a run needs to be tested, used and gone on with: its best network and its state, on disk."""
+
+from pathlib import Path
+
+from deep3.host.records.events import Scored
+from deep3.host.records.pace import Pace
+from deep3.host.records.run_folder import CHECKPOINTS, STATES
+
+from .begin import Run
+from .checkpoint import Checkpoint
+from .state import RunState
+
+__all__ = ["Keeper"]
+
+
+class Keeper:
+    """Writes both now and then, at its `Pace`, and at the end.
+
+    Each file is whole whenever a run is killed; the network is never older than the state.
+
+    Parameters
+    ----------
+    run
+        Whose data the network is tested on.
+    state
+        Of the run.
+    label, folder
+        Name of the run in the folder: "joint" or "reference".
+    """
+
+    def __init__(self, run: Run, state: RunState, label: str, folder: Path) -> None:
+        self._run = run
+        self._state = state
+        self._checkpoint_path = folder / CHECKPOINTS[label]
+        self._state_path = folder / STATES[label]
+        self._unwritten: Checkpoint | None = None
+        self._pace = Pace()
+
+    def improved(self, iteration: int) -> None:
+        """The network as it is now, after so many updates, is the best."""
+        self._unwritten = self._run.checkpoint(self._state.network.copy(), iteration)
+
+    def keep(self, state: RunState) -> None:
+        """Write, if it is time."""
+        if self._pace.is_due:
+            with self._pace.working():
+                self.write()
+
+    def write(self) -> None:
+        """Write both."""
+        self._write_best()
+        self._state.save(self._state_path)
+
+    def test(self) -> Scored | None:
+        """The best network, which is written, on the test samples; None where there are none, or no network yet."""
+        best, data = self._unwritten, self._run.prepared.training
+        self._write_best()
+        if best is None and self._checkpoint_path.exists():
+            best = Checkpoint.load(self._checkpoint_path)
+        if best is None or data.test_inputs is None or data.test_labels is None:
+            return None
+        found = best.network.evaluate(data.test_inputs, data.test_labels)
+        return Scored(self._state.iteration, found.accuracy, found.samples, self._state.seconds)
+
+    def _write_best(self) -> None:
+        if self._unwritten is not None:
+            self._unwritten.save(self._checkpoint_path)
+            self._unwritten = None
