@@ -9,9 +9,9 @@ from .begin import Run
 
 __all__ = ["projection_energies", "variance"]
 
-MOST_SAMPLES = 16384
+MOST_SAMPLES = 4096
 """That are looked at: a share of the energy is known to a percent, and a run begins at once."""
-BLOCK = 2048
+BLOCK = 256
 
 
 def projection_energies(run: Run) -> tuple[tuple[float, ...], float | None]:
@@ -29,12 +29,13 @@ def projection_energies(run: Run) -> tuple[tuple[float, ...], float | None]:
 
 
 def variance(x: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Of each column of ``samples x values``, without a copy of all in double precision."""
+    """Of each column of ``samples x values``: blocks that a cache holds in single precision, sums of them in double."""
     total = np.zeros(x.shape[1])
     squares = np.zeros(x.shape[1])
-    offset = x[0].astype(np.float64)
+    offset = x[:BLOCK].mean(axis=0, dtype=np.float64).astype(np.float32)
     for start in range(0, len(x), BLOCK):
-        block = x[start : start + BLOCK].astype(np.float64) - offset
+        block = x[start : start + BLOCK].astype(np.float32)
+        block -= offset
         total += block.sum(axis=0)
         squares += np.einsum("ij,ij->j", block, block)
     return np.maximum(squares / len(x) - (total / len(x)) ** 2, 0.0)
