@@ -198,6 +198,8 @@ def _origin(report: Mapping[str, Any]) -> str:
 
 
 def _setting(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "none", False: "no", True: "yes"}[value]
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
