@@ -1,6 +1,8 @@
 """``deep3 bench``: what the project measures about itself."""
 
 import argparse
+import json
+import sys
 from dataclasses import asdict
 
 from deep3.errors import UsageError
@@ -12,23 +14,31 @@ from .command import Command, Report
 __all__ = ["COMMAND"]
 
 
+OWNERS = {"config": ("timing",), "seed": ("timing", "learning"), "case": ("learning",)}
+"""Of each option, what it is for."""
+
+
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
-        choices=["engine", "timing", "link", "cost-model", "workers"],
+        choices=["engine", "timing", "link", "cost-model", "workers", "learning"],
         help="engine: efficiency of array and schedule, from counters of the RTL; timing: frequency of a routed engine"
         "; link: payload at the RTL's line, goodput of the host on loopback; cost-model: predictions beside RTL, Yosys"
-        " and this machine (about an hour); workers: a CPU worker on a busy machine, free and pinned to one core",
+        " and this machine (about an hour); workers: a CPU worker on a busy machine, free and pinned to one core;"
+        " learning: networks of the literature in the engine's arithmetic and in float32 (hours; finished runs on stderr)",
     )
     parser.add_argument("--config", metavar="FILE", help="timing: engine to route (TOML; default: 8x8)")
-    parser.add_argument("--seed", type=int, metavar="N", help="timing: seed of the placer (default 1)")
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="timing: seed of the placer (default 1); learning: this one only of 1, 2, 3"
+    )
+    parser.add_argument("--case", metavar="NAME", help="learning: this one only, such as lenet5-sgd")
 
 
 def _run(arguments: argparse.Namespace) -> Report:
-    if arguments.what != "timing":
-        for name in ("config", "seed"):
-            if getattr(arguments, name) is not None:
-                raise UsageError(f"--{name} is for deep3 bench timing, not for deep3 bench {arguments.what}")
+    for name, owners in OWNERS.items():
+        if arguments.what not in owners and getattr(arguments, name) is not None:
+            of = " and ".join(f"deep3 bench {owner}" for owner in owners)
+            raise UsageError(f"--{name} is for {of}, not for deep3 bench {arguments.what}")
     if arguments.what == "timing":
         seed = 1 if arguments.seed is None else arguments.seed
         if not 0 <= seed < 1 << 31:
@@ -49,12 +59,27 @@ def _run(arguments: argparse.Namespace) -> Report:
         timings = list(bench_workers())
         return {"bench": "workers", **ratios(timings), "runs": [asdict(timing) for timing in timings]}
     # PyTorch takes seconds to import; the other commands do without it.
+    if arguments.what == "learning":
+        return {"bench": "learning", "cases": _run_learning(arguments.case, arguments.seed)}
     from tqdm import tqdm
 
     from deep3.host.measure.engine import CASES, bench_engine
 
     cases = tqdm(bench_engine(), total=sum(len(case.networks) for case in CASES), unit="case", desc="engine")
     return {"bench": "engine", "cases": [asdict(case) for case in cases]}
+
+
+def _run_learning(case: str | None, seed: int | None) -> list[Report]:
+    from deep3.host.measure.learning import CASES, SEEDS, RunResult, bench_learning
+
+    if seed is not None and seed not in SEEDS:
+        raise UsageError(f"seed must be one of {', '.join(map(str, SEEDS))}, not {seed}")
+
+    def finished(run: RunResult) -> None:
+        print(json.dumps(asdict(run)), file=sys.stderr, flush=True)
+
+    names = list(CASES) if case is None else [case]
+    return [asdict(result) for result in bench_learning(names, SEEDS if seed is None else (seed,), finished)]
 
 
 def _run_link() -> Report:
@@ -76,6 +101,7 @@ def _describe(report: Report) -> str:
         "link": _describe_link,
         "cost-model": _describe_cost_model,
         "workers": _describe_workers,
+        "learning": _describe_learning,
     }
     return describers[report["bench"]](report)
 
@@ -118,6 +144,16 @@ def _describe_workers(report: Report) -> str:
     )
 
 
+def _describe_learning(report: Report) -> str:
+    lines = [f"{'case':>16} {'data':>8} {'optimiser':>13} {'engine':>8} {'float32':>8}   every seed"]
+    for case in report["cases"]:
+        pairs = zip(case["engine_accuracies"], case["float32_accuracies"], strict=True)
+        each = ", ".join(f"{100 * engine:.2f} / {100 * float32:.2f}" for engine, float32 in pairs)
+        means = f"{100 * case['engine_accuracy']:>6.2f} % {100 * case['float32_accuracy']:>6.2f} %"
+        lines.append(f"{case['case']:>16} {case['data']:>8} {case['optimiser']:>13} {means}   {each}")
+    return "\n".join(lines)
+
+
 def _describe_engine(report: Report) -> str:
     lines = [f"{'model':>26} {'array':>6} {'cycles':>9} {'schedule':>9} {'array eff.':>10} {'sim. Mcycles/s':>14}"]
     for case in report["cases"]:
@@ -136,7 +172,7 @@ def _describe_timing(report: Report) -> str:
 
 COMMAND = Command(
     name="bench",
-    summary="Measure the engine, its timing, the link, and what predictions are worth.",
+    summary="Measure the engine, what it learns, its timing, the link, and what predictions are worth.",
     example="deep3 bench engine --json",
     add_arguments=_add_arguments,
     run=_run,

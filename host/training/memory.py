@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deep3.host.data import Dataset
+from deep3.host.global_network.global_network import GlobalNetwork
 from deep3.host.records.events import Event, WorkerLost
 from deep3.host.records.history import History
 
@@ -46,10 +47,12 @@ class InMemory:
     lost: dict[str, str]
 
 
-def train_in_memory(dataset: Dataset, settings: TrainSettings, module: "nn.Module | None" = None) -> InMemory:
+def train_in_memory(
+    dataset: Dataset, settings: TrainSettings, module: "nn.Module | GlobalNetwork | None" = None
+) -> InMemory:
     """Train on the training samples of a data set; the test samples, of which there may be none, are not looked at.
 
-    ``module`` is the model where it is not to be loaded by the name in the settings.
+    ``module`` is the model where it is not to be loaded by the name in the settings, or the network that it became.
 
     A worker that is lost is warned of (RuntimeWarning); the others go on. ``settings.data``, ``labels``, ``reference``
     and ``runs`` have no effect.

@@ -180,7 +180,7 @@ CASES = [
     ("discover --timeout nan", USAGE, "timeout must be above 0"),
     ("bench everything", USAGE, "invalid choice: 'everything'"),
     ("bench engine --config engine.toml", USAGE, "--config is for deep3 bench timing, not for deep3 bench engine"),
-    ("bench link --seed 1", USAGE, "--seed is for deep3 bench timing"),
+    ("bench link --seed 1", USAGE, "--seed is for deep3 bench timing and deep3 bench learning"),
     ("bench timing --config nosuch.toml", BAD, "nosuch.toml: cannot read"),
     ("bench timing --seed -1", USAGE, "seed must be"),
 ]  # fmt: skip
