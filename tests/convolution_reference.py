@@ -210,7 +210,7 @@ class Direct:
         factor = slopes(before.function, self.config.activation_entries)[without_positions(h, bits) + 32768]
         if before.dropping:
             factor = np.where(without_positions(h, bits) == 0, 0, factor)
-        error = saturate((saturate(sums >> 10, 18) * factor + 32768) >> 16, 16)
+        error = saturate((saturate(sums >> 10, 18) * factor + (32768 << bits)) >> 16, 16)
         return without_positions(error, bits) | (h & ((1 << bits) - 1))
 
     def update(self, sums: list[Integers], random: list[Integers], rate: tuple[int, int]) -> None:

@@ -177,7 +177,7 @@ def _post(chain: Chain, memories: Memories, sums: Tensor, buffer_offset: int, ra
     own = rate.of(instruction)
     setting = lanes.Setting(
         instruction.mode, instruction.format, instruction.function, own.mantissa, own.shift,
-        instruction.dropout_threshold,
+        instruction.dropout_threshold, instruction.position_bits,
     )  # fmt: skip
     if instruction.mode not in plan.config.modes:
         raise ProgramError(f"mode must not be {instruction.mode.name} on an engine without Adagrad")

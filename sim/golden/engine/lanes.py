@@ -28,7 +28,7 @@ _SMALLEST = 32768
 _SLOPE_ONE = 16384
 """1.0 in U1.14."""
 
-_ADDENDS = {Addend.ZERO: 0, Addend.HALF: 1 << 15, Addend.SIGMOID: (_ONE + 1) << 15}
+_ADDENDS = {Addend.ZERO: 0, Addend.SIGMOID: (_ONE + 1) << 15}
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Setting:
     rate_mantissa: int
     rate_shift: int
     dropout_threshold: int = 0
+    position_bits: int = 0
 
     @property
     def drops(self) -> bool:
@@ -122,7 +123,9 @@ def post(
         step = ((product >> shift) + random()) >> 16
         values, result_clipped = saturate(base - step, 16)
     else:
-        values, result_clipped = saturate(base + ((product + _ADDENDS[row.addend]) >> 16), 16)
+        # Low bits that are to hold a position are rounded away.
+        addend = 1 << 15 + setting.position_bits if row.addend is Addend.HALF else _ADDENDS[row.addend]
+        values, result_clipped = saturate(base + ((product + addend) >> 16), 16)
     return values, clipped | result_clipped
 
 
