@@ -25,6 +25,9 @@ LEAST_ENTRIES_OF_ADAGRAD = 128
 RTL_VERSION = 2
 """Part of every digest: raised whenever the same configuration would behave differently."""
 
+CONVOLUTION_VERSION = 3
+"""In its place, of engines with convolution."""
+
 
 class ConfigError(Deep3Error, ValueError):
     """A configuration with an unknown, malformed or impossible value; the message names it and what would work."""
@@ -218,7 +221,8 @@ class EngineConfig:
             for each in fields(self)
             if "off" not in each.metadata or getattr(self, each.name) != each.metadata["off"]
         }
-        text = f"deep3 rtl {RTL_VERSION}\n" + tomli_w.dumps({"engine": hardware})
+        version = CONVOLUTION_VERSION if self.convolution else RTL_VERSION
+        text = f"deep3 rtl {version}\n" + tomli_w.dumps({"engine": hardware})
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def to_toml(self) -> str:

@@ -49,10 +49,11 @@ class Factor(StrEnum):
 
 
 class Addend(StrEnum):
-    """Added below the point: it rounds, or moves the sigmoid."""
+    """Added below the point: it rounds, or moves the sigmoid. HALF rounds to multiples of 2^p, whose low p bits, a
+    position's, are not part of the result; p is 0 where there are none."""
 
     ZERO = "0"
-    HALF = "2^15"
+    HALF = "2^(15 + p)"
     SIGMOID = "4097 * 2^15"
     RANDOM = "random word"
 

@@ -47,6 +47,8 @@ class Columns(wiring.Component):
         Restart the random words.
     dropout_threshold : In(DROPOUT_BITS), dropped : Out(columns)
         As in `PostLanes`, with dropout only; the latter with the results.
+    position_bits : In(3)
+        As in `PostLanes`, with convolution only.
     results : Out(columns x signed(16))
         `columns_cycles` after the step, one vector a cycle.
     saturations : Out(5)
@@ -57,7 +59,8 @@ class Columns(wiring.Component):
         self.config = config
         rows = data.ArrayLayout(signed(16), config.rows)
         columns = data.ArrayLayout(signed(16), config.columns)
-        dropout = {"dropout_threshold": In(DROPOUT_BITS), "dropped": Out(config.columns)} if config.dropout else {}
+        options = {"dropout_threshold": In(DROPOUT_BITS), "dropped": Out(config.columns)} if config.dropout else {}
+        options |= {"position_bits": In(3)} if config.convolution else {}
         super().__init__({
             "stream": In(rows), "load": In(rows), "load_valid": In(1), "load_column": In(4),
             "step": In(step_layout()), "aux": In(columns),
@@ -65,7 +68,7 @@ class Columns(wiring.Component):
             "mode": In(Mode), "format": In(Format), "function": In(Function),
             "rate_mantissa": In(16), "rate_shift": In(2), "seed_load": In(1), "seed": In(32),
             "results": Out(columns), "saturations": Out(5),
-        } | dropout)  # fmt: skip
+        } | options)  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -123,6 +126,8 @@ class Columns(wiring.Component):
             ]
             if config.dropout:
                 m.d.comb += post.dropout_threshold.eq(self.dropout_threshold)
+            if config.convolution:
+                m.d.comb += post.position_bits.eq(self.position_bits)
             time = delay(m, time, 1, name=f"time_{index}")  # type: ignore[assignment]
             deskew_cycles = len(widths) - 1 - index
             for column, lane in enumerate(lanes):

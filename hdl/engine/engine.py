@@ -129,6 +129,7 @@ class Engine(wiring.Component):
             m.d.comb += [
                 store.load_inner_edge.eq(edges[1] & ~edges[0]),
                 store.load_inner_edge_width.eq(live.edge_width),
+                columns.position_bits.eq(live.position_bits),
             ]
             mask_operands(m, self.config, sequencer, store, columns, issued)
         else:

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from deep3.hdl.cells.pipeline import delay
 from deep3.hdl.cells.primitives import Multiplier
 from deep3.hdl.cells.saturate import saturate
+from deep3.hdl.contract.instruction import POSITION_BITS
 from deep3.hdl.contract.lane_operations import WINDOW_SHIFTS
 from deep3.hdl.contract.timing import LANE_CYCLES, LANE_PRODUCT_CYCLES
 
@@ -28,20 +29,20 @@ TABLE_CYCLES = 2
 FACTOR_CYCLES = ADDRESS_CYCLES + TABLE_CYCLES
 
 
-def control_layout(dropout: bool = False, adagrad: bool = False) -> data.StructLayout:
+def control_layout(dropout: bool = False, adagrad: bool = False, convolution: bool = False) -> data.StructLayout:
     """An instruction, decoded for the lanes.
 
     ``window_shift`` is an index of `WINDOW_SHIFTS`; ``forward`` and ``update`` name the mode; ``sigmoid``: FORWARD
     through sigmoid; ``derivative``: BACKWARD through a table, ``sigmoid_derivative`` which; ``use_table``: the factor
-    is the table entry, otherwise ``factor``, or with ``relu_derivative`` 1.0 where h > 0; ``half`` rounds;
-    ``keep_base`` lets y or W through to the adder, ``keep_positive`` only where it is not negative. With dropout:
-    ``drops`` results of FORWARD, ``zero_stops`` errors where h = 0. With Adagrad: ``square`` the window, or the table's
-    entry is that of the ``root``, and ``update`` holds too.
+    is the table entry, otherwise ``factor``, or with ``relu_derivative`` 1.0 where h > 0; ``half`` rounds, with
+    convolution bit p of it to multiples of 2^p; ``keep_base`` lets y or W through to the adder, ``keep_positive`` only
+    where it is not negative. With dropout: ``drops`` results of FORWARD, ``zero_stops`` errors where h = 0. With
+    Adagrad: ``square`` the window, or the table's entry is that of the ``root``, and ``update`` holds too.
     """
     fields: dict[str, int] = {
         "window_shift": 2, "forward": 1, "update": 1, "sigmoid": 1, "derivative": 1, "sigmoid_derivative": 1,
-        "use_table": 1, "relu_derivative": 1, "factor": 16, "rate_shift": 2, "half": 1, "keep_base": 1,
-        "keep_positive": 1,
+        "use_table": 1, "relu_derivative": 1, "factor": 16, "rate_shift": 2,
+        "half": 1 + POSITION_BITS * convolution, "keep_base": 1, "keep_positive": 1,
     }  # fmt: skip
     fields |= {"drops": 1, "zero_stops": 1} if dropout else {}
     return data.StructLayout(fields | ({"square": 1, "root": 1} if adagrad else {}))
@@ -53,7 +54,7 @@ class Lane(wiring.Component):  # type: ignore[type-arg]
     Parameters
     ----------
     activation_entries : int
-    dropout, adagrad : bool
+    dropout, adagrad, convolution : bool
         As in `EngineConfig`.
 
     Members
@@ -78,12 +79,15 @@ class Lane(wiring.Component):  # type: ignore[type-arg]
     result: Signal
     clipped: Signal
 
-    def __init__(self, activation_entries: int, dropout: bool = False, adagrad: bool = False) -> None:
+    def __init__(
+        self, activation_entries: int, dropout: bool = False, adagrad: bool = False, convolution: bool = False
+    ) -> None:
         self.index_bits = activation_entries.bit_length() - 1
         self.dropout = dropout
         self.adagrad = adagrad
+        self.convolution = convolution
         super().__init__({
-            "control": In(control_layout(dropout, adagrad)),
+            "control": In(control_layout(dropout, adagrad, convolution)),
             "sum": In(signed(40)),
             "aux": In(signed(16)),
             "table_address": Out(self.index_bits + 1 + adagrad),
@@ -201,10 +205,13 @@ class Lane(wiring.Component):  # type: ignore[type-arg]
         quotient = Signal(signed(len(product) - 16), reset_less=True)
         rounds = control.update | control.square if self.adagrad else control.update
         random = self.random & rounds.replicate(16)
-        low = random | control.half << 15
+        half, above = control.half, Const(0, 11)
+        if self.convolution:
+            half, above = control.half[0], Cat(control.half[1:], Const(0, 11 - POSITION_BITS))
+        low = random | half << 15
         m.d.sync += [
             shifted.eq(Array(product >> 4 * index for index in range(4))[control.rate_shift]),
-            addend.eq(Cat(low[:16], Const(0, 11), control.sigmoid)),
+            addend.eq(Cat(low[:16], above, control.sigmoid)),
             quotient.eq((shifted + addend) >> 16),
         ]
         return quotient

@@ -49,6 +49,8 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
         Constant from one cycle before the first vector of an instruction until its last result.
     dropout_threshold : In(DROPOUT_BITS)
         With dropout only; constant too.
+    position_bits : In(3)
+        With convolution only; constant too. Errors are rounded to multiples of 2^position_bits.
     seed_load : In(1), seed : In(32)
         Restart the random words, while no vector is on its way and two cycles before the next.
     results : Out(width x signed(16)), results_valid : Out(1)
@@ -78,6 +80,7 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
     rate_mantissa: Signal
     rate_shift: Signal
     dropout_threshold: Signal
+    position_bits: Signal
     seed_load: Signal
     seed: Signal
     dropped: Signal
@@ -96,6 +99,8 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
         self.config = config
         self.width = width
         self.group = group
+        options = {"dropout_threshold": In(DROPOUT_BITS), "dropped": Out(width)} if config.dropout else {}
+        options |= {"position_bits": In(3)} if config.convolution else {}
         super().__init__({
             "valid": In(1), "ahead": In(1),
             "sums": In(data.ArrayLayout(signed(40), width)),
@@ -107,7 +112,7 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
             "results": Out(data.ArrayLayout(signed(16), width)),
             "results_valid": Out(1),
             "saturated": Out(3),
-        } | ({"dropout_threshold": In(DROPOUT_BITS), "dropped": Out(width)} if config.dropout else {}))  # fmt: skip
+        } | options)  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -135,7 +140,9 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
             ports += [memory.read_port(), memory.read_port()][: self.width - pair]
         clipped = []
         for index in range(self.width):
-            lane = Lane(self.config.activation_entries, self.config.dropout, self.config.adagrad)
+            lane = Lane(
+                self.config.activation_entries, self.config.dropout, self.config.adagrad, self.config.convolution
+            )
             m.submodules[f"enable_{index}"] = enable_copy = RegisterCopy(1)
             m.submodules[f"lane_{index}"] = EnableInserter(enable_copy.q)(lane)
             port = ports[index]
@@ -168,7 +175,7 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
 
     def _control(self, m: Module) -> "data.View[data.StructLayout]":
         """The row of `hdl.contract.lane_operations`, decoded into registers of this group's own."""
-        layout = control_layout(self.config.dropout, self.config.adagrad)
+        layout = control_layout(self.config.dropout, self.config.adagrad, self.config.convolution)
         width = layout.size
         decoded = data.View(layout, Signal(width, name="decoded"))
         control = data.View(layout, Signal(width, name="control"))
@@ -194,6 +201,8 @@ class PostLanes(wiring.Component):  # type: ignore[type-arg]
             decoded.keep_base.eq(update | (forward & (logits | ~curve))),
             decoded.keep_positive.eq(forward & ~logits & relu),
         ]
+        if self.config.convolution:
+            m.d.comb += decoded.half.eq(Mux(backward, 1 << self.position_bits, forward & ~logits & sigmoid))
         if self.config.dropout:
             dropping = self.dropout_threshold.any()
             m.d.comb += [decoded.drops.eq(forward & dropping), decoded.zero_stops.eq(backward & dropping)]

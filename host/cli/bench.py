@@ -25,11 +25,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="engine: efficiency of array and schedule, from counters of the RTL; timing: frequency of a routed engine"
         "; link: payload at the RTL's line, goodput of the host on loopback; cost-model: predictions beside RTL, Yosys"
         " and this machine (about an hour); workers: a CPU worker on a busy machine, free and pinned to one core;"
-        " learning: networks of the literature in the engine's arithmetic and in float32 (hours; finished runs on stderr)",
+        " learning: networks of the literature in the engine's arithmetic and in float32 (hours; each run on stderr)",
     )
     parser.add_argument("--config", metavar="FILE", help="timing: engine to route (TOML; default: 8x8)")
     parser.add_argument(
-        "--seed", type=int, metavar="N", help="timing: seed of the placer (default 1); learning: this one only of 1, 2, 3"
+        "--seed", type=int, metavar="N", help="timing: seed of the placer (default 1); learning: this only of 1, 2, 3"
     )
     parser.add_argument("--case", metavar="NAME", help="learning: this one only, such as lenet5-sgd")
 

@@ -1,4 +1,4 @@
-"""``deep3 bench learning``: what networks of the literature learn in the engine's arithmetic and in float32, side by side.
+"""``deep3 bench learning``: what networks of the literature learn in the engine's arithmetic and in float32.
 
 Both train the same network from the same weights on the same batches with the same rates; the engine is its bit-exact
 model. Validation chose the rates, one for both, and chooses the network of a run that the test is for.
@@ -36,12 +36,7 @@ class Case:
     epochs: float
     n_push: int
     rate: float
-    momentum: float = 0.0
-
-    @property
-    def optimiser(self) -> str:
-        """In words."""
-        return f"momentum {self.momentum:g}" if self.momentum else "SGD"
+    optimiser: str = "sgd"
 
 
 def _mnist() -> Dataset:
@@ -54,7 +49,8 @@ def _cifar10() -> Dataset:
 
 CASES = {
     "lenet5-sgd": Case(CONVOLUTIONAL["LeNet-5"], _mnist, batch=64, epochs=6, n_push=422, rate=0.2),
-    "lenet5-momentum": Case(CONVOLUTIONAL["LeNet-5"], _mnist, 64, 6, 422, rate=0.02, momentum=0.9),
+    "lenet5-momentum": Case(CONVOLUTIONAL["LeNet-5"], _mnist, 64, 6, 422, rate=0.02, optimiser="momentum"),
+    "lenet5-adagrad": Case(CONVOLUTIONAL["LeNet-5"], _mnist, 64, 6, 422, rate=0.01, optimiser="adagrad"),
     "cifar10-quick": Case(CONVOLUTIONAL["CIFAR-10 quick"], _cifar10, 16, 6, 281, rate=0.02),
     "svhn-net": Case(CONVOLUTIONAL["SVHN"], _cifar10, 16, 6, 281, rate=0.02),
     "keywords": Case(Network.uniform((*KEYWORDS.sizes[:-1], 10), Function.RELU), spoken_digits, 16, 20, 152, rate=0.02),
@@ -125,7 +121,7 @@ def _run(name: str, dataset: Dataset, seed: int) -> RunResult:
     for arithmetic, worker in WORKERS.items():
         settings = TrainSettings(
             dataset.name, model=name, workers=(worker,), batch=case.batch, n_push=case.n_push, epochs=case.epochs,
-            rate=case.rate, momentum=case.momentum, validation_share=VALIDATION_SHARE, seed=seed,
+            rate=case.rate, optimiser=case.optimiser, validation_share=VALIDATION_SHARE, seed=seed,
         )  # fmt: skip
         network = GlobalNetwork.initialise(case.network, 1.0, seed)
         done = train_in_memory(dataset, settings, network)

@@ -31,7 +31,7 @@ def spoken_digits() -> Dataset:
     """
     path = Path(os.environ.get(FOLDER_VARIABLE, ".")) / "fsdd.npz"
     if not path.is_file():
-        raise DataError(f"{path}: no such file; put the Free Spoken Digit Dataset into a folder named by ${FOLDER_VARIABLE}")
+        raise DataError(f"{path}: no such file; put spoken digits (FSDD) into a folder that ${FOLDER_VARIABLE} names")
     with np.load(path) as file:
         content = {name: file[name] for name in ("audio", "offset", "y", "train_idx", "test_idx")}
     recordings = np.split(content["audio"], content["offset"][1:-1])

@@ -41,8 +41,11 @@ class Stimulus:
         rng = self.rng
         threshold = rng.choice((0, rng.getrandbits(8))) if self.config.dropout else 0
         rate = rng.randrange(1 << rng.randint(1, 16)), rng.randrange(4)
-        setting = Setting(mode, format, function, *rate, threshold)
+        setting = Setting(mode, format, function, *rate, threshold, self.position_bits(mode))
         return Constants(setting, rng.randint(1, self.config.columns), rng.randint(1, self.config.columns))
+
+    def position_bits(self, mode: Mode) -> int:
+        return self.rng.choice((0, 2, 4)) if self.config.convolution and mode is Mode.BACKWARD else 0
 
     def steps(self) -> list[Step | None]:
         """The time steps of an instruction, None where there is none; tiles follow each other as soon as they may."""
@@ -65,9 +68,9 @@ class Stimulus:
 class Driver:
     """Presents time steps, `aux` when their sums are ready, loads and constants; what is not valid is noise."""
 
-    def __init__(self, dut: Any, rng: random.Random, aux: list[list[int]], dropout: bool) -> None:
+    def __init__(self, dut: Any, rng: random.Random, aux: list[list[int]], config: EngineConfig) -> None:
         self.dut = dut
-        self.dropout = dropout
+        self.config = config
         self.rng = rng
         self._aux = aux
 
@@ -78,8 +81,10 @@ class Driver:
         self.dut.function.value = int(setting.function)
         self.dut.rate_mantissa.value = setting.rate_mantissa
         self.dut.rate_shift.value = setting.rate_shift
-        if self.dropout:
+        if self.config.dropout:
             self.dut.dropout_threshold.value = setting.dropout_threshold
+        if self.config.convolution:
+            self.dut.position_bits.value = setting.position_bits
         self.dut.tile_width.value = constants.tile_width
         self.dut.last_outer_width.value = constants.last_outer_width
 
@@ -111,7 +116,7 @@ class Bench:
         self.rng = random.Random(int(os.environ["DEEP3_SEED"]))
         self.stimulus = Stimulus(self.rng, config)
         aux = [self.stimulus.aux() for _ in range(sums_cycles(config))]
-        self.driver = Driver(dut, self.rng, aux, config.dropout)
+        self.driver = Driver(dut, self.rng, aux, config)
         self.twin = Columns(config)
         self.dut = dut
         self.board = Timeline(dut, self.sample)

@@ -56,8 +56,9 @@ class Stimulus:
         rng = self.rng
         mantissa = rng.choice((0, 1, 0xFFFF, rng.randrange(1 << rng.randint(1, 16))))
         threshold = rng.choice((0, 1, 255, rng.getrandbits(8))) if self.config.dropout else 0
+        bits = rng.choice((0, 2, 4)) if self.config.convolution else 0
         return Setting(rng.choice(self.config.modes), rng.choice(list(Format)), rng.choice(list(Function)), mantissa,
-                       rng.randrange(4), threshold)  # fmt: skip
+                       rng.randrange(4), threshold, bits)  # fmt: skip
 
     def seed(self) -> int:
         """Now and then the one that would leave the group's LFSR at 0."""
@@ -108,10 +109,10 @@ class Model:
 class Driver:
     """Presents settings, seeds and vectors with gaps."""
 
-    def __init__(self, dut: Any, rng: random.Random, dropout: bool) -> None:
+    def __init__(self, dut: Any, rng: random.Random, config: EngineConfig) -> None:
         self.dut = dut
         self.rng = rng
-        self.dropout = dropout
+        self.config = config
 
     def set(self, setting: Setting) -> None:
         self.dut.mode.value = int(setting.mode)
@@ -119,8 +120,10 @@ class Driver:
         self.dut.function.value = int(setting.function)
         self.dut.rate_mantissa.value = setting.rate_mantissa
         self.dut.rate_shift.value = setting.rate_shift
-        if self.dropout:
+        if self.config.dropout:
             self.dut.dropout_threshold.value = setting.dropout_threshold
+        if self.config.convolution:
+            self.dut.position_bits.value = setting.position_bits
 
     def seed(self, seed: int | None) -> None:
         self.dut.seed_load.value = int(seed is not None)
@@ -173,7 +176,7 @@ class Bench:
         self.rng = random.Random(int(os.environ["DEEP3_SEED"]))
         self.stimulus = Stimulus(self.rng, config, width, group)
         self.model = Model(config, width, group)
-        self.driver = Driver(dut, self.rng, config.dropout)
+        self.driver = Driver(dut, self.rng, config)
         self.monitor = Monitor(dut, width, config.dropout)
         self.scoreboard = Scoreboard()
         self.clock = Clock(dut)

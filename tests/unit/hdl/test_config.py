@@ -107,3 +107,7 @@ def test_an_option_that_is_off_leaves_the_digest_as_it_was() -> None:
     assert Later().digest == EngineConfig().digest
     assert Later(option=True).digest != EngineConfig().digest
     assert Later(rows=4).digest == EngineConfig(rows=4).digest
+
+
+def test_engines_without_convolution_keep_the_digest_of_before_there_was_any() -> None:
+    assert EngineConfig().digest == "48e529449f4adab0"

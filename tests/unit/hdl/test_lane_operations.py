@@ -79,13 +79,15 @@ def test_the_gateware_decodes_the_same_table() -> None:
     async def decode(ctx) -> None:  # type: ignore[no-untyped-def]
         ctx.set(unit.rate_mantissa, RATE_MANTISSA)
         ctx.set(unit.rate_shift, RATE_SHIFT)
-        for (mode, format, function), threshold in product(INSTRUCTIONS, (0, 128)):
+        for (mode, format, function), threshold, bits in product(INSTRUCTIONS, (0, 128), (0, 2, 4)):
             ctx.set(unit.dropout_threshold, threshold)
+            ctx.set(unit.position_bits, bits)
             for port, value in ((unit.mode, mode), (unit.format, format), (unit.function, function)):
                 ctx.set(port, int(value))
             await ctx.tick()
             wanted = expected(mode, format, function)
             wanted |= {"drops": mode is Mode.FORWARD and threshold > 0}
+            wanted["half"] <<= bits if mode is Mode.BACKWARD else 0
             wanted |= {"zero_stops": mode is Mode.BACKWARD and threshold > 0}
             assert {name: ctx.get(getattr(control, name)) for name in wanted} == wanted, (mode, format, function)
             if wanted["derivative"]:

@@ -59,6 +59,17 @@ def test_backward_equals_the_scalar_definition(sums: list[int], h: int, function
         assert bool(clipped[index]) == clips.seen
 
 
+@given(st.integers(-(1 << 26), 1 << 26), functions, words, st.sampled_from([2, 4]))
+def test_errors_with_a_position_are_the_nearest_that_leave_room_for_it(
+    total: int, function: Function, h: int, bits: int
+) -> None:
+    setting = lanes.Setting(Mode.BACKWARD, Format.Q3_12, function, 0, 0, position_bits=bits)
+    errors, _ = lanes.post(setting, torch.tensor([total]), lambda: torch.tensor([h]), nothing, 512)
+    stored = int(errors[0]) >> bits << bits
+    exact = (total >> 10) * dense.slope(h, function, 512) / 65536
+    assert abs(stored - exact) <= 1 << bits - 1
+
+
 @given(accumulators, words, st.integers(0, 65535), st.integers(0, 65535), st.integers(0, 3))
 def test_update_equals_the_scalar_definition(sums: list[int], w: int, r: int, mantissa: int, shift: int) -> None:
     new, clipped = update(torch.tensor(sums), torch.tensor(w), torch.tensor(r), mantissa, shift)

@@ -91,7 +91,8 @@ def lane(nest: Nest, total: int, clips: dense.Clips, aux: int, random_word: int)
     if mode is Mode.BACKWARD:
         stops = nest.instruction.dropout_threshold and aux == 0
         slope = 0 if stops else dense.slope(aux, function, entries)
-        return clips.saturate((clips.saturate(total >> 10, 18) * slope + (1 << 15 + nest.instruction.position_bits)) >> 16, 16)
+        half = 1 << 15 + nest.instruction.position_bits
+        return clips.saturate((clips.saturate(total >> 10, 18) * slope + half) >> 16, 16)
     if mode is Mode.ADAGRAD and format is Format.Q3_12:
         window = clips.saturate(total >> 15, 18)
         low = (window + 65536) % 131072 - 65536
