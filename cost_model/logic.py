@@ -109,8 +109,8 @@ def _features(unit: str, config: EngineConfig, width: int) -> Features:
     if unit in ("accumulator", "lanes"):
         depth = config.accumulator_words if unit == "accumulator" else config.activation_entries
         shapes = sum_memories(config, [width]) if unit == "accumulator" else table_memories(config, [width])
-        dropping = float(config.dropout), float(width * config.dropout)
-        options = *dropping, float(config.adagrad), float(width * config.adagrad)
+        flags = config.convolution, config.dropout, config.adagrad
+        options = [part for has in flags for part in (float(has), float(width * has))]
         each = (1.0, float(width), float(width * depth.bit_length()))
         return (*each, *(options if unit == "lanes" else ()), *_memory_features(shapes))
     if unit == "loss":

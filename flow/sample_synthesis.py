@@ -82,6 +82,7 @@ def wanted_samples() -> Iterator[Sample]:
     for entries in (64, 256, 2048):
         yield Sample("lanes", {"activation_entries": entries}, 4)
     for width in (1, 4):
+        yield Sample("lanes", {"convolution": True}, width)
         yield Sample("lanes", {"convolution": True, "dropout": True}, width)
         yield Sample("lanes", {"convolution": True, "adagrad": True}, width)
     for columns in (2, 4, 5, 8):

@@ -205,7 +205,8 @@ class Lane(wiring.Component):  # type: ignore[type-arg]
         quotient = Signal(signed(len(product) - 16), reset_less=True)
         rounds = control.update | control.square if self.adagrad else control.update
         random = self.random & rounds.replicate(16)
-        half, above = control.half, Const(0, 11)
+        above: Value = Const(0, 11)
+        half: Value = control.half
         if self.convolution:
             half, above = control.half[0], Cat(control.half[1:], Const(0, 11 - POSITION_BITS))
         low = random | half << 15

@@ -49,7 +49,8 @@ def log_mel(recording: NDArray[np.int16]) -> Floats:
     frames = padded[starts[:, None] + np.arange(WINDOW)] * np.hanning(WINDOW)
     energies = np.abs(np.fft.rfft(frames)) ** 2 @ _bands().T
     logarithms = np.log(energies + 1e-6)
-    return (logarithms - logarithms.mean()).astype(np.float32)
+    centred: Floats = (logarithms - logarithms.mean()).astype(np.float32)
+    return centred
 
 
 def _bands() -> NDArray[np.float64]:
