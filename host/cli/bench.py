@@ -70,7 +70,7 @@ def _run(arguments: argparse.Namespace) -> Report:
 
 
 def _run_learning(case: str | None, seed: int | None) -> list[Report]:
-    from deep3.host.measure.learning import CASES, SEEDS, RunResult, bench_learning
+    from deep3.host.training.learning import CASES, SEEDS, RunResult, bench_learning
 
     if seed is not None and seed not in SEEDS:
         raise UsageError(f"seed must be one of {', '.join(map(str, SEEDS))}, not {seed}")

@@ -10,9 +10,9 @@ from deep3.compiler.network.network import Network
 from deep3.errors import UsageError
 from deep3.hdl.contract.program import Function
 from deep3.host.data import DataError, Dataset, load
-from deep3.host.measure import learning
-from deep3.host.measure.learning import Case, RunResult, bench_learning
 from deep3.host.measure.spoken import BANDS, FRAMES, RATE_HZ, WINDOW, log_mel, spoken_digits
+from deep3.host.training import learning
+from deep3.host.training.learning import Case, RunResult, bench_learning
 
 
 def tone(hz: float, samples: int = 4000) -> np.ndarray:

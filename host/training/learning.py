@@ -13,11 +13,11 @@ from deep3.errors import UsageError
 from deep3.hdl.contract.program import Function
 from deep3.host.data import Dataset, load
 from deep3.host.global_network.global_network import GlobalNetwork
-from deep3.host.training.memory import train_in_memory
-from deep3.host.training.settings import TrainSettings
+from deep3.host.measure.networks import CONVOLUTIONAL, KEYWORDS
+from deep3.host.measure.spoken import spoken_digits
 
-from .networks import CONVOLUTIONAL, KEYWORDS
-from .spoken import spoken_digits
+from .memory import train_in_memory
+from .settings import TrainSettings
 
 __all__ = ["CASES", "SEEDS", "Case", "CaseResult", "RunResult", "bench_learning"]
 
