@@ -21,11 +21,12 @@ OWNERS = {"config": ("timing",), "seed": ("timing", "learning"), "case": ("learn
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
-        choices=["engine", "timing", "link", "cost-model", "workers", "learning"],
+        choices=["engine", "timing", "link", "cost-model", "workers", "learning", "projection"],
         help="engine: efficiency of array and schedule, from counters of the RTL; timing: frequency of a routed engine"
         "; link: payload at the RTL's line, goodput of the host on loopback; cost-model: predictions beside RTL, Yosys"
         " and this machine (about an hour); workers: a CPU worker on a busy machine, free and pinned to one core;"
-        " learning: networks of the literature in the engine's arithmetic and in float32 (hours; each run on stderr)",
+        " learning: networks of the literature in the engine's arithmetic and in float32 (hours; each run on stderr);"
+        " projection: beside principal components on ISOLET, its growth with the samples, memory of 10 GB of them",
     )
     parser.add_argument("--config", metavar="FILE", help="timing: engine to route (TOML; default: 8x8)")
     parser.add_argument(
@@ -58,6 +59,10 @@ def _run(arguments: argparse.Namespace) -> Report:
 
         timings = list(bench_workers())
         return {"bench": "workers", **ratios(timings), "runs": [asdict(timing) for timing in timings]}
+    if arguments.what == "projection":
+        from deep3.host.measure.projection import bench_projection
+
+        return {"bench": "projection", **bench_projection()}
     # PyTorch takes seconds to import; the other commands do without it.
     if arguments.what == "learning":
         return {"bench": "learning", "cases": _run_learning(arguments.case, arguments.seed)}
@@ -102,6 +107,7 @@ def _describe(report: Report) -> str:
         "cost-model": _describe_cost_model,
         "workers": _describe_workers,
         "learning": _describe_learning,
+        "projection": _describe_projection,
     }
     return describers[report["bench"]](report)
 
@@ -152,6 +158,22 @@ def _describe_learning(report: Report) -> str:
         means = f"{100 * case['engine_accuracy']:>6.2f} % {100 * case['float32_accuracy']:>6.2f} %"
         lines.append(f"{case['case']:>16} {case['data']:>8} {case['optimiser']:>13} {means}   {each}")
     return "\n".join(lines)
+
+
+def _describe_projection(report: Report) -> str:
+    names = ("dictionary", "embedding", "incremental_pca", "covariance_eigh")
+    lines = [f"{'beta':>5} {'length':>6} " + " ".join(f"{name + ' ms':>18}" for name in names)]
+    for case in report["cases"]:
+        times = " ".join(f"{1e3 * case[name + '_s']:>18.1f}" for name in names)
+        lines.append(f"{case['beta']:>5g} {case['length']:>6} {times}")
+    stream = report["stream"]
+    return "\n".join(
+        [
+            *lines,
+            f"seconds grow with samples to the power of {report['cost_exponent']:.2f}",
+            f"{stream['bytes'] / 1e9:.1f} GB of samples took {stream['peak_resident_bytes'] / 1e6:.0f} MB of memory",
+        ]
+    )
 
 
 def _describe_engine(report: Report) -> str:

@@ -15,7 +15,7 @@ from deep3.host.workers.threads import usable_cores
 
 from .errors import ProjectionError
 
-__all__ = ["LARGEST", "Dictionary", "check_range", "chunk_rows", "project"]
+__all__ = ["Dictionary", "chunk_rows", "energies", "project"]
 
 CHUNK_BYTES = 1 << 20
 """Samples that are looked at together, for each core: they stay in its cache while atoms are added."""
@@ -26,10 +26,10 @@ ROUNDING = 1e-5
 """Share of a sample's energy by which it less that of its coefficients may be wrong, in single precision."""
 LEAST_BETA = 1e-6
 """Below, a distance is the rounding of single precision."""
+AGAIN = 0.1
+"""Of a sample's energy: where less is left by the atoms, rounding left some of them in it, and once more is enough."""
 CANCELLED = 0.01
 """Of a residual's energy: where less is left by the atoms of its panel, it is orthogonal to those before no more."""
-LARGEST = 1e16
-"""Of a value: the energy of a sample must not leave single precision."""
 
 
 def chunk_rows(features: int) -> int:
@@ -37,18 +37,22 @@ def chunk_rows(features: int) -> int:
     return max(LEAST_ROWS, usable_cores() * CHUNK_BYTES // (4 * features))
 
 
-def check_range(x: NDArray[np.float32]) -> None:
-    """Refuse samples that the sums of a dictionary cannot hold.
+def energies(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """|row|^2 of each row.
 
     Raises
     ------
     ProjectionError
-        For values that are no numbers, or beyond `LARGEST`.
+        For rows that hold no numbers, or whose energy leaves single precision.
     """
-    low, high = float(x.min(initial=0)), float(x.max(initial=0))
-    if not (low > -LARGEST and high < LARGEST):
-        worst = low if high < LARGEST else high
-        raise ProjectionError(f"samples must hold finite numbers smaller than {LARGEST:g}, not {worst!r}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        found: NDArray[np.float32] = np.vecdot(x, x)
+    wrong = np.flatnonzero(~np.isfinite(found))
+    if len(wrong):
+        sizes = np.abs(x[wrong[0]])
+        worst = float(x[wrong[0], np.argmax(np.where(np.isnan(sizes), np.inf, sizes))])
+        raise ProjectionError(f"samples must hold finite numbers of sums of squares below 3e38, not {worst:g}")
+    return found
 
 
 def project(x: NDArray[np.float32], mean: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -126,15 +130,20 @@ class Dictionary:
         Raises
         ------
         ProjectionError
-            For values that are no numbers, or beyond `LARGEST`; nothing is learned then.
+            For values that are no numbers, or too large; nothing is learned then.
         """
-        check_range(x)
+        before, seen = self.length, self.seen
         rows = chunk_rows(self.features)
         buffer = np.empty((min(rows, len(x)), self.most), np.float32)
         parts = []
         for chunk in tqdm(_chunks(x, self.mean), total=-(-len(x) // rows), desc="projection", unit="block", delay=2):
             coefficients = buffer[: len(chunk)]
-            self._grow_chunk(chunk, coefficients)
+            try:
+                self._grow_chunk(chunk, coefficients)
+            except ProjectionError:
+                del self.chosen[before:], self.samples[before:]
+                self.seen = seen
+                raise
             parts.append(coefficients[:, : self.length].copy())
         found = np.empty((len(x), self.length), np.float32)
         for start, part in zip(range(0, len(x), rows), parts, strict=True):
@@ -169,7 +178,7 @@ class Dictionary:
         self.samples = [np.pad(sample, (0, more)) for sample in self.samples]
 
     def _grow_chunk(self, x: NDArray[np.float32], coefficients: NDArray[np.float32]) -> None:
-        energy = np.vecdot(x, x)
+        energy = energies(x)
         limit = max(self.beta, LEAST_BETA) ** 2 * energy
         left, doubtful = energy.copy(), limit - np.float32(ROUNDING) * energy
         doubtful[energy == 0] = np.inf
@@ -205,7 +214,8 @@ class Dictionary:
         """Atoms of those of a panel of samples that are beyond their limit, one after the other."""
         known = self.atoms
         residuals = x - coefficients @ known
-        residuals -= (residuals @ known.T) @ known
+        if (np.vecdot(residuals, residuals) < AGAIN * np.vecdot(x, x)).any():
+            residuals -= (residuals @ known.T) @ known
         for sample, residual, most, row in zip(x, residuals, limit, rows, strict=True):
             before = residual @ residual
             fresh = self._atoms[len(known) : self.length]

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from deep3.errors import as_one_line
 
-from .dictionary import Dictionary, check_range, project
+from .dictionary import Dictionary, energies, project
 from .errors import ProjectionError, ProjectionTypeError
 from .feedback import Search, next_length
 from .rotation import LEAST_BETA, Moments, atoms_for, dictionary_of_length
@@ -165,7 +165,7 @@ class DictionaryProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             before = self.n_features_in_
             is_wider = self.widen and np.ndim(X) == 2 and np.shape(X)[1] > before
             if is_wider:
-                check_range(check_array(X, dtype=np.float32))
+                energies(check_array(X, dtype=np.float32))
             x = validate_data(self, X, dtype=np.float32, reset=is_wider)
             if is_wider:
                 self._learned.dictionary.widen(x[:, before:].mean(axis=0, dtype=np.float64).astype(np.float32))
@@ -200,9 +200,7 @@ class DictionaryProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         """
         check_is_fitted(self)
         with _one_line():
-            x = validate_data(self, X, dtype=np.float32, reset=False)
-            check_range(x)
-            return self._transform(x)
+            return self._transform(validate_data(self, X, dtype=np.float32, reset=False))
 
     def transform_stream(self, samples: Samples) -> Iterator[NDArray[np.float32]]:
         """Embeddings of samples that need not fit the memory (`fit_stream`), block by block.
