@@ -11,7 +11,7 @@ from deep3.host.global_network.learning_rate import SCHEDULES
 from deep3.host.records.progress import MakeProgress, ProgressBar
 from deep3.host.training.interruption import raise_on_sigterm
 from deep3.host.training.repeat import BROUGHT_BY_CHECKPOINT, BROUGHT_BY_MODEL
-from deep3.host.training.settings import ACTIVATIONS, LOSSES, OPTIMISERS, SettingsError, TrainSettings
+from deep3.host.training.settings import ACTIVATIONS, AUTO, LOSSES, OPTIMISERS, SettingsError, TrainSettings
 from deep3.host.workers.threads import wait_without_spinning
 
 from .command import Command, Report
@@ -94,7 +94,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--projection", type=_beta, metavar="BETA", help="project the data with this threshold, or none (default none)"
     )
     parser.add_argument(
-        "--embedding", type=int, metavar="N", help="project the data to so many inputs (default: by --projection)"
+        "--embedding",
+        type=_length,
+        metavar="N",
+        help="project the data to so many inputs, or auto: to as many as lower the validation error (default: by "
+        "--projection)",
     )
     _number(parser, "error-threshold", float, "end early below this validation error, 0 to 1")
     _number(parser, "validation-share", float, "share of the training samples to validate on")
@@ -135,6 +139,13 @@ def _beta(text: str) -> float | None:
         raise argparse.ArgumentTypeError(f"must be none or a number between 0 and 1, not {text!r}") from None
 
 
+def _length(text: str) -> int | str:
+    try:
+        return text if text == AUTO else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be auto or a whole number, not {text!r}") from None
+
+
 def _run(arguments: argparse.Namespace) -> Report:
     given = {name: value for name, value in vars(arguments).items() if name in DEFAULTS and value is not None}
     _check_together(given, arguments.resume)
@@ -148,7 +159,16 @@ def _run(arguments: argparse.Namespace) -> Report:
             return resume(Path(arguments.data), given.get("take_over", False), make_progress)
         if "workers" in given:
             given["workers"] = tuple(given["workers"])
-        return train(TrainSettings(**given), make_progress=make_progress)
+        if given.get("embedding") != AUTO:
+            return train(TrainSettings(**given), make_progress=make_progress)
+        from deep3.host.data import load
+        from deep3.host.training.local_choice import choose_embedding
+
+        settings = TrainSettings(**(given | {"embedding": None}))
+        dataset = load(settings.data, labels=settings.labels)
+        settings = choose_embedding(settings, dataset)
+        print(f"deep3: an embedding of {settings.embedding}: longer ones validated no better", file=sys.stderr)
+        return train(settings, dataset, make_progress=make_progress)
 
 
 def _make_progress(as_json: bool) -> MakeProgress:

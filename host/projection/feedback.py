@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from .errors import ProjectionError
 
-__all__ = ["Search", "choose", "next_length"]
+__all__ = ["Search", "choose", "lengths"]
 
 FIRST_LENGTH = 8
 GROWTH = 1.25
@@ -112,9 +112,10 @@ def choose(
     return search
 
 
-def next_length(search: Search[int]) -> int:
-    """The length of an embedding to be tried after those that were."""
-    if not search.tried:
-        return FIRST_LENGTH
-    last, _ = search.tried[-1]
-    return max(last + 1, round(GROWTH * last))
+def lengths(longest: int) -> list[int]:
+    """Lengths of an embedding to try, each a quarter longer than the one before, up to the longest."""
+    found, length = [], FIRST_LENGTH
+    while length <= longest:
+        found.append(length)
+        length = round(GROWTH * length)
+    return found

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from .dictionary import Dictionary
 from .errors import ALL_EQUAL, ProjectionError
 
-__all__ = ["LEAST_BETA", "Moments", "atoms_for", "axes_of_length", "dictionary_of_length"]
+__all__ = ["LEAST_BETA", "Moments", "atoms_for", "axes_of_length", "dictionary_of_length", "evenly_spaced"]
 
 LEAST_BETA = 1e-3
 """No data need a finer threshold: this is four steps of Q3.12."""
@@ -80,7 +80,7 @@ def dictionary_of_length(
     if not 1 <= length <= features:
         raise ProjectionError(f"embedding must be between 1 and the {features} features of a sample, not {length!r}")
     most = atoms_for(length, features)
-    dictionary, rows = Dictionary(mean, LEAST_BETA, most), _spaced(len(x), most)
+    dictionary, rows = Dictionary(mean, LEAST_BETA, most), evenly_spaced(len(x), most)
     dictionary.grow(x[rows])
     dictionary.chosen, dictionary.seen = rows[dictionary.chosen].tolist(), len(x)
     if dictionary.length < length:
@@ -93,7 +93,7 @@ def dictionary_of_length(
             f"embedding must be at most {dictionary.length}, not {length!r}: the samples span no more dimensions"
         )
     moments = Moments()
-    moments.add(dictionary.coefficients(x[_spaced(len(x), max(LEAST_SAMPLES, 2 * most))]))
+    moments.add(dictionary.coefficients(x[evenly_spaced(len(x), max(LEAST_SAMPLES, 2 * most))]))
     return dictionary, moments
 
 
@@ -102,5 +102,6 @@ def atoms_for(length: int, features: int) -> int:
     return min(length + max(length, LEAST_MORE), features)
 
 
-def _spaced(samples: int, rows: int) -> NDArray[np.int64]:
+def evenly_spaced(samples: int, rows: int) -> NDArray[np.int64]:
+    """Numbers of at most ``rows`` of so many samples."""
     return np.linspace(0, samples - 1, min(rows, samples)).astype(np.int64)

@@ -17,7 +17,7 @@ from deep3.errors import as_one_line
 
 from .dictionary import Dictionary, energies, project
 from .errors import ProjectionError, ProjectionTypeError
-from .feedback import Search, next_length
+from .feedback import Search, lengths
 from .rotation import LEAST_BETA, Moments, atoms_for, dictionary_of_length
 from .stream import Samples, blocks
 from .subspace import Subspace
@@ -337,8 +337,9 @@ class DictionaryProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         coefficients = self._learned.learn(x)
         if self.feedback is None:
             return coefficients
-        while not self.search_.is_over and (length := next_length(self.search_)) <= self.n_components_:
-            self.search_.add(length, float(self.feedback(self.cut(length))))
+        for length in lengths(self.n_components_)[len(self.search_.tried) :]:
+            if not self.search_.is_over:
+                self.search_.add(length, float(self.feedback(self.cut(length))))
         if self.search_.is_over and self.search_.best is not None:
             self._learned.dictionary.cut(min(self.search_.best, self.n_components_))
         return coefficients[:, : self.n_components_]

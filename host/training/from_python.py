@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike
 from deep3.hdl.contract.config import EngineConfig
 from deep3.host.data import Dataset, Origin, load, read_memory
 
+from .local_choice import choose_embedding
 from .memory import train_in_memory
 from .model import Model
 from .model import load as load_model
 from .run import train as train_into_folder
-from .settings import ARRAYS, SettingsError, TrainSettings
+from .settings import ARRAYS, AUTO, SettingsError, TrainSettings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -79,8 +80,8 @@ def train(
         for fully connected layers of the option hidden.
     **options
         Of `host.training.settings.TrainSettings`: hidden, workers, activation, loss, batch, n_push, ratio, epochs,
-        rate, schedule, optimiser, momentum, weight_decay, projection, error_threshold, validation_share, seed,
-        deterministic and so on.
+        rate, schedule, optimiser, momentum, weight_decay, projection, embedding (or "auto"), error_threshold,
+        validation_share, seed, deterministic and so on.
 
     Raises
     ------
@@ -108,7 +109,11 @@ def train(
         if model is not None:
             options["model"] = str(model) if isinstance(model, str | Path) else type(model).__name__
         module = None if isinstance(model, str | Path) else model
-        settings = make_settings(dataset.origin.source or ARRAYS, config=config, **options)
+        is_auto = options.get("embedding") == AUTO
+        given = options | {"embedding": None} if is_auto else options
+        settings = make_settings(dataset.origin.source or ARRAYS, config=config, **given)
+        if is_auto:
+            settings = choose_embedding(settings, dataset)
         if runs is not None:
             settings = dataclasses.replace(settings, runs=str(runs), labels=dataset.origin.labels or None)
             return _from_folder(train_into_folder(settings, dataset, module))

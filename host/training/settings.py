@@ -14,12 +14,14 @@ from deep3.errors import UsageError
 from deep3.hdl.contract.program import Function, Loss
 from deep3.host.global_network.learning_rate import SCHEDULES, learning_rate
 
-__all__ = ["ACTIVATIONS", "ARRAYS", "LOSSES", "OPTIMISERS", "SettingsError", "TrainSettings"]
+__all__ = ["ACTIVATIONS", "ARRAYS", "AUTO", "LOSSES", "OPTIMISERS", "SettingsError", "TrainSettings"]
 
 ACTIVATIONS = {"tanh": Function.TANH, "relu": Function.RELU, "sigmoid": Function.SIGMOID}
 LOSSES = {"softmax": Loss.SOFTMAX, "mse": Loss.MSE}
 OPTIMISERS = ("sgd", "momentum", "adagrad")
 USUAL_MOMENTUM = 0.9
+AUTO = "auto"
+"""Where a length of the embedding is given: that which `host.training.local_choice` finds."""
 ARRAYS = "arrays"
 """What data in memory are called."""
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from deep3.cost_model.local_network import GlobalNetwork, LocalNetwork, chain
 from deep3.host.projection.errors import ProjectionError
-from deep3.host.projection.feedback import Search, choose, next_length
+from deep3.host.projection.feedback import choose, lengths
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20), st.floats(0, 0.1), st.integers(1, 4))
@@ -36,10 +36,9 @@ def test_length_and_local_topology_are_chosen_together_by_the_cost_of_a_step() -
 
 
 def test_lengths_grow_by_a_quarter() -> None:
-    search: Search[int] = Search(0.0, 9)
-    for error in (0.9, 0.8, 0.7, 0.6):
-        search.add(next_length(search), error)
-    assert [length for length, _ in search.tried] == [8, 10, 12, 15]
+    assert lengths(19) == [8, 10, 12, 15, 19]
+    assert lengths(24)[:-1] == lengths(23) == lengths(19)
+    assert lengths(7) == []
 
 
 @pytest.mark.parametrize(
