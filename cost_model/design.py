@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from deep3.compiler.network.layers import MAX_SIZE
 from deep3.compiler.network.network import Network
+from deep3.compiler.optimisers.optimiser import SGD, Optimiser
 from deep3.errors import UsageError
 from deep3.hdl.contract.config import LIMITS, EngineConfig
 
@@ -64,6 +65,8 @@ class Work:
         What must not be exceeded.
     workers
         Boards that train together; None for one, or for the fewest that keep a limit on the time.
+    optimiser
+        How weights are trained.
 
     Raises
     ------
@@ -76,6 +79,7 @@ class Work:
     objective: str = "runtime"
     limits: Limits = Limits()
     workers: int | None = None
+    optimiser: Optimiser = SGD
 
     def __post_init__(self) -> None:
         workers = [] if self.workers is None else [("workers", self.workers, 1, MOST_STALE_BATCHES)]

@@ -54,27 +54,37 @@ def geometries(device: Device, within: Sequence[RoutedShape] | None = None) -> I
 
 
 def engine_for(
-    rows: int, columns: int, sizes: tuple[int, ...], batch: int, buffers: int, layers: int
+    rows: int,
+    columns: int,
+    sizes: tuple[int, ...],
+    batch: int,
+    buffers: int,
+    layers: int,
+    optimiser: Optimiser = SGD,
 ) -> EngineConfig | None:
     """The smallest engine of that shape for a network; None where no engine is that large."""
-    banks = EngineConfig(rows=rows, columns=columns).banks
+    classes = 1 << (sizes[-1] - 1).bit_length()
+    if classes > LIMITS["max_classes"].high:
+        return None
+    like = EngineConfig(rows=rows, columns=columns, max_classes=max(FEWEST_CLASSES, classes), max_layers=layers)
+    if optimiser.elementwise:
+        try:
+            return next(layouts(Network.uniform(sizes), like, batch, buffers, optimiser)).config
+        except DoesNotFit:
+            return None
+    banks = like.banks
     step = banks * BANK_GRANULARITY_WORDS
     words = [-(-needed // step) * step for needed in operand_words(sizes, batch, buffers, banks)]
-    classes = 1 << (sizes[-1] - 1).bit_length()
-    labels = max(LIMITS["label_words"].low, 1 << (batch * buffers - 1).bit_length())
-    too_many = classes > LIMITS["max_classes"].high or labels > LIMITS["label_words"].high
-    if max(words) > 1 << ADDRESS_BITS or too_many:
+    labels = _labels(batch * buffers)
+    if max(words) > 1 << ADDRESS_BITS or labels > LIMITS["label_words"].high:
         return None
     activation, weight, error = (count // banks for count in words)
-    return EngineConfig(
-        rows=rows,
-        columns=columns,
+    return replace(
+        like,
         activation_bank_words=activation,
         weight_bank_words=weight,
         error_bank_words=error,
         label_words=labels,
-        max_classes=max(FEWEST_CLASSES, classes),
-        max_layers=layers,
     )
 
 
@@ -91,7 +101,9 @@ def engine_holding(
     return replace(_fitted(layout), label_words=max(like.label_words, _labels(batch * buffers)))
 
 
-def layouts(network: Network, like: EngineConfig, batch: int, buffers: int) -> Iterator[Layout]:
+def layouts(
+    network: Network, like: EngineConfig, batch: int, buffers: int, optimiser: Optimiser = SGD
+) -> Iterator[Layout]:
     """A network on engines like another with the smallest operand memories that hold it.
 
     First that of the fewest tiles of work, then those with fewer rows of the images side by side, which take less
@@ -108,8 +120,8 @@ def layouts(network: Network, like: EngineConfig, batch: int, buffers: int) -> I
         When no engine holds the network, with the memory that is too small.
     """
     labels = min(_labels(batch * buffers), LIMITS["label_words"].high)
-    engine = replace(_roomy(network, like), label_words=labels)
-    layout = Layout(network, engine, batch, buffers)
+    engine = replace(_roomy(network, like, optimiser), label_words=labels)
+    layout = Layout(network, engine, batch, buffers, optimiser)
     while True:
         fitted = _fitted(layout)
         yield replace(layout, config=fitted)
@@ -117,7 +129,7 @@ def layouts(network: Network, like: EngineConfig, batch: int, buffers: int) -> I
         if less < BANK_GRANULARITY_WORDS:
             return
         try:
-            layout = Layout(network, replace(engine, activation_bank_words=less), batch, buffers)
+            layout = Layout(network, replace(engine, activation_bank_words=less), batch, buffers, optimiser)
         except DoesNotFit:
             return
 

@@ -51,7 +51,7 @@ def size_model(
         When there is none.
     """
     device = load_device(board.device)
-    routed = routed_shapes(board, convolution=not task.network.is_dense)
+    routed = routed_shapes(board, convolution=task.optimiser.elementwise or not task.network.is_dense)
     within = None if unrouted or not routed else routed
     shapes = list(geometries(device, within))
     found = [
@@ -218,7 +218,7 @@ def _on_smallest(
 def _programs(layout: Layout) -> Lowered | None:
     """None where they are too long."""
     try:
-        return lower(layout.network, layout.config, layout.batch, layout.buffers)
+        return lower(layout.network, layout.config, layout.batch, layout.buffers, layout.optimiser)
     except DoesNotFit:
         return None
 
@@ -229,7 +229,7 @@ def _rows_together(task: ModelTask, rows: int, columns: int) -> list[int]:
     batch = task.batch
     while batch:
         try:
-            found = layouts(task.network, like, batch, BUFFERS)
+            found = layouts(task.network, like, batch, BUFFERS, task.optimiser)
             return list(dict.fromkeys(layout.rows_together for layout in found))
         except DoesNotFit:
             batch //= 2
@@ -241,7 +241,7 @@ def _layouts(
 ) -> Iterator[Layout]:
     """Layouts on engines like another that the board holds."""
     try:
-        for layout in layouts(task.network, like, batch, BUFFERS):
+        for layout in layouts(task.network, like, batch, BUFFERS, task.optimiser):
             if not shortages(layout.config, device, link_kind(board), task.limits.block_rams):
                 yield layout
     except DoesNotFit:
@@ -281,7 +281,8 @@ def _least_shortage(
     reason = "its programs are too long"
     for rows, columns in geometries(device, within):
         try:
-            *_, layout = layouts(task.network, _like(task.network, rows, columns, MOST_LAYERS), batch, BUFFERS)
+            like = _like(task.network, rows, columns, MOST_LAYERS)
+            *_, layout = layouts(task.network, like, batch, BUFFERS, task.optimiser)
         except DoesNotFit as error:
             reason = str(error)
             continue

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from deep3.compiler.layout import DoesNotFit
-from deep3.compiler.lowering import lower
+from deep3.compiler.lowering import Lowered, lower
 from deep3.compiler.network.layers import MAX_SIZE
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
@@ -36,7 +36,7 @@ def size(task: Task, board: BoardDescription, unrouted: bool = False) -> list[Lo
     """
     device = load_device(board.device)
     networks = chain(task.network)
-    routed = routed_shapes(board)
+    routed = routed_shapes(board, convolution=task.optimiser.elementwise)
     within = None if unrouted or not routed else routed
     found: list[LocalDesign] = []
     for rows, columns in geometries(device, within):
@@ -61,7 +61,7 @@ def _design(
     layers = len(task.network.hidden) + 1
 
     def config_of(local: LocalNetwork, layers: int = layers) -> EngineConfig | None:
-        config = engine_for(rows, columns, local.sizes, task.batch, BUFFERS, layers)
+        config = engine_for(rows, columns, local.sizes, task.batch, BUFFERS, layers, task.optimiser)
         short = config is None or shortages(config, device, link, task.limits.block_rams)
         return None if short else config
 
@@ -69,19 +69,29 @@ def _design(
     if index is None:
         return None
     for local in networks[index:]:
-        for slots in (layers, 2 * layers, 4 * layers):
-            config = config_of(local, min(slots, MOST_LAYERS))
-            if config is None:
-                break
-            network = Network.uniform(local.sizes, loss=Loss.SOFTMAX)
-            try:
-                lowered = lower(network, config, task.batch, BUFFERS)
-            except DoesNotFit:
-                continue
-            step = BoardStep(lowered, board.clock.sync_hz, link_of(board))
-            n_push = batches_a_push(step, workers)
-            return LocalDesign(task, board, device, config, step, n_push, workers, ground, local)
+        config = config_of(local)
+        if config is None:
+            continue
+        network = Network.uniform(local.sizes, loss=Loss.SOFTMAX)
+        try:
+            # Programs do not depend on the room for them.
+            roomy = replace(config, max_layers=MOST_LAYERS)
+            lowered = lower(network, roomy, task.batch, BUFFERS, task.optimiser)
+        except DoesNotFit:
+            continue
+        slots = next(slots for slots in range(layers, MOST_LAYERS + 1) if _has_room(config, slots, lowered))
+        config = config_of(local, slots)
+        if config is None:
+            continue
+        lowered = replace(lowered, layout=replace(lowered.layout, config=config))
+        step = BoardStep(lowered, board.clock.sync_hz, link_of(board))
+        n_push = batches_a_push(step, workers)
+        return LocalDesign(task, board, device, config, step, n_push, workers, ground, local)
     return None
+
+
+def _has_room(config: EngineConfig, layers: int, lowered: Lowered) -> bool:
+    return lowered.forward.end <= replace(config, max_layers=layers).max_instructions
 
 
 def embedding_range(design: LocalDesign) -> tuple[int, int]:
@@ -91,9 +101,10 @@ def embedding_range(design: LocalDesign) -> tuple[int, int]:
     def step_of(embedding: int) -> BoardStep | None:
         network = Network.uniform((embedding, *layout.network.sizes[1:]), loss=layout.network.loss)
         try:
-            return replace(design.step, lowered=lower(network, design.config, layout.batch, layout.buffers))
+            lowered = lower(network, design.config, layout.batch, layout.buffers, layout.optimiser)
         except DoesNotFit:
             return None
+        return replace(design.step, lowered=lowered)
 
     features = min(design.task.network.features, MAX_SIZE)
     longest = last(design.local.embedding, features, lambda embedding: step_of(embedding) is not None)
@@ -134,7 +145,9 @@ def _shortage_of(
     """The smallest shortage over all geometries; empty where there is none."""
     found: list[Shortage] = []
     for rows, columns in geometries(device, within):
-        config = engine_for(rows, columns, least.sizes, task.batch, BUFFERS, len(least.sizes) - 1)
+        config = engine_for(
+            rows, columns, least.sizes, task.batch, BUFFERS, len(least.sizes) - 1, task.optimiser
+        )
         if config is not None:
             short = shortages(config, device, link_kind(board), task.limits.block_rams)
             if not short:

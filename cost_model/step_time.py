@@ -158,8 +158,10 @@ class BoardStep:
 
     @cached_property
     def communication_seconds(self) -> float:
-        """T_comm of a push: the weights in and out."""
-        return self.link.exchange_seconds(self.weight_words, self.weight_words)
+        """T_comm of a push: the weights in and out, and with them what the optimiser keeps."""
+        layout = self.lowered.layout
+        words_back = self.weight_words * (1 + layout.optimiser.state)
+        return self.link.exchange_seconds(layout.state_end, words_back)
 
     @property
     def array_efficiency(self) -> float:

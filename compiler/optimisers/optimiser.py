@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from deep3.errors import Deep3Error
 from deep3.hdl.contract.fixed_point import FRACTION_BITS
 
-__all__ = ["SGD", "Adagrad", "Momentum", "Optimiser", "OptimiserError", "Sgd"]
+__all__ = ["OPTIMISERS", "SGD", "Adagrad", "Momentum", "Optimiser", "OptimiserError", "Sgd"]
 
 DECAY_STEPS = 1 << 14
 LEAST_DECAY, MOST_DECAY = 16, 32767
@@ -46,8 +46,13 @@ class _Rule:
         return f"{self._words}{decay}"
 
     @property
-    def _words(self) -> str:
+    def name(self) -> str:
+        """Its key in `OPTIMISERS`."""
         return type(self).__name__.lower()
+
+    @property
+    def _words(self) -> str:
+        return self.name
 
     @property
     def state(self) -> bool:
@@ -168,3 +173,6 @@ class Adagrad(_Rule):
 Optimiser = Sgd | Momentum | Adagrad
 
 SGD = Sgd()
+
+OPTIMISERS: dict[str, type[Optimiser]] = {"sgd": Sgd, "momentum": Momentum, "adagrad": Adagrad}
+"""By the names that users give them."""

@@ -9,15 +9,17 @@ to its gradient, summed over the batch.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 
 from deep3.compiler.convolution.kernel import kernel_of
-from deep3.compiler.convolution.loops import Level, Loop, Place, Strides, instruction, splits
+from deep3.compiler.convolution.loops import Level, Loop, Place, Split, Strides, instruction, splits
 from deep3.compiler.layout import DIAGONAL, Layout
 from deep3.compiler.network.layers import Convolution
 from deep3.compiler.phase import column_pieces, program_cycles
 from deep3.compiler.tensors import Matrix
+from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.instruction import Instruction
 from deep3.hdl.contract.nest import Walk
 from deep3.hdl.contract.program import Memory, Mode
@@ -122,8 +124,14 @@ def _walk(
             aux=Place(aux.memory, aux.base + start, lane) if aux else Place(Memory.WEIGHT, layout.zeros),
             last_reduction_width=tile_width, **fields,
         )
-        for split in splits(free, [], config, tile_width)
+        for split in _splits(tuple(free), config, tile_width)
     ]  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _splits(free: tuple[Level, ...], config: EngineConfig, tile_width: int) -> list[Split]:
+    """Those of parts of a matrix are the same."""
+    return splits(free, [], config, tile_width)
 
 
 def rows(matrix: Matrix, first: int, count: int) -> Matrix:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from deep3.compiler.optimisers.optimiser import OPTIMISERS
 from deep3.cost_model.boards import load_board
 from deep3.cost_model.design import OBJECTIVES, Limits, LocalDesign, ModelDesign, ModelTask, Task, Work
 from deep3.cost_model.local_network import GlobalNetwork
@@ -48,6 +49,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch", type=int, metavar="N",
         help=f"samples of a batch (default {DEFAULT_BATCH}; with --model the largest power of two up to it that fits)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--optimiser", choices=OPTIMISERS, default="sgd",
+        help="with --board: what trains, as of deep3 train; its state takes memory (default sgd)",
     )  # fmt: skip
     parser.add_argument(
         "--objective", choices=list(OBJECTIVES), default="runtime",
@@ -113,6 +118,8 @@ def _check_together(arguments: argparse.Namespace) -> None:
         if arguments.input_shape is not None:
             raise UsageError("--input-shape is for --model")
     if arguments.profile:
+        if arguments.optimiser != "sgd":
+            raise UsageError("--optimiser is for --board, not for --profile")
         for name in ("output", "picture", "unrouted"):
             if getattr(arguments, name):
                 raise UsageError(f"--{name} is for --board, not for --profile")
@@ -141,6 +148,7 @@ def _work(arguments: argparse.Namespace) -> dict[str, Any]:
         "objective": arguments.objective,
         "limits": Limits(arguments.max_seconds, arguments.max_joules, arguments.max_block_rams),
         "workers": arguments.workers,
+        "optimiser": OPTIMISERS[arguments.optimiser](),
     }
 
 

@@ -38,6 +38,7 @@ def _describe_board(report: Report) -> str:
         ("engine", f"{report['rows']}x{report['columns']} at {time['clock_hz'] / 1e6:g} MHz, {report['digest']}"),
         ("its shape", report["evidence"]["words"]),
         *((name.replace("_", " "), _used(resources[name])) for name in _COUNTED),
+        ("optimiser", report["optimiser"]),
         ("workers, batches a push", f"{report['workers']}, {report['n_push']} of {report['batch']} samples"),
         ("a batch", f"{time['batch_cycles']} cycles, {1e6 * time['batch_on_link_seconds']:.0f} us on the link"),
         ("a push", f"{1e3 * time['push_seconds']:.2f} ms, {time['samples_per_second']:.0f} samples/s"),

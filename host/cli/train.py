@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from deep3.compiler.optimisers.optimiser import OPTIMISERS
 from deep3.host.global_network.learning_rate import SCHEDULES
 from deep3.host.records.progress import MakeProgress, ProgressBar
 from deep3.host.training.interruption import raise_on_sigterm
 from deep3.host.training.repeat import BROUGHT_BY_CHECKPOINT, BROUGHT_BY_MODEL
-from deep3.host.training.settings import ACTIVATIONS, AUTO, LOSSES, OPTIMISERS, SettingsError, TrainSettings
+from deep3.host.training.settings import ACTIVATIONS, AUTO, LOSSES, USUAL_RATES, SettingsError, TrainSettings
 from deep3.host.workers.threads import wait_without_spinning
 
 from .command import Command, Report
@@ -75,7 +76,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     _number(parser, "n-push", int, "batches of a push: what a worker trains before it sends its change of weights")
     _number(parser, "ratio", float, "share of the hidden neurons and maps that a worker takes")
     _number(parser, "epochs", float, "passes over the training samples, all workers together")
-    _number(parser, "rate", float, "learning rate at the beginning")
+    parser.add_argument(
+        "--rate",
+        type=float,
+        metavar="X",
+        help="learning rate at the beginning (default "
+        + ", ".join(f"{rate} with {name}" for name, rate in USUAL_RATES.items())
+        + ")",
+    )
     parser.add_argument(
         "--schedule",
         choices=SCHEDULES,

@@ -111,7 +111,7 @@ def _train(cores: set[int], answers: Any) -> None:
     shares = equal_assignments(network.topology, 1.0, len(data.labels), settings.batch, settings.n_push, 1)
     samples = EPOCHS * len(data.labels)
     pushes = round(samples / (settings.batch * settings.n_push))
-    schedule = Schedule(samples, pushes, settings.rate, 0.0, evaluate_every=2, deterministic=False)
+    schedule = Schedule(samples, pushes, settings.first_rate, 0.0, evaluate_every=2, deterministic=False)
     with ExitStack() as stack:
         backends = open_workers(parse_workers([WORKER]), network.topology, EngineConfig(), settings.batch, stack)
         workers = [Worker(WORKER, backends[0], shares[0])]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deep3.compiler.network.network import Network
+from deep3.compiler.optimisers.optimiser import OPTIMISERS
 from deep3.cost_model.boards import load_board
 from deep3.cost_model.design import Limits, LocalDesign, ModelDesign, ModelTask, SizingError, Task, Work
 from deep3.cost_model.local_network import GlobalNetwork
@@ -93,6 +94,7 @@ def size(
     max_joules: float | None = None,
     max_block_rams: int | None = None,
     unrouted: bool = False,
+    optimiser: str = "sgd",
 ) -> Sizing:
     """Choose local network and engine for a board, and predict what they need.
 
@@ -118,6 +120,8 @@ def size(
         Limit of the block RAM.
     unrouted
         Also arrays larger than those that were routed on the board's part.
+    optimiser
+        "sgd", "momentum" or "adagrad": what the engine must be able to, and have room for.
 
     Raises
     ------
@@ -137,12 +141,15 @@ def size(
     >>> sizing.block_rams <= 208 and sizing.epoch_s > 0
     True
     """
+    if optimiser not in OPTIMISERS:
+        raise SizingError(f"optimiser must be one of {', '.join(OPTIMISERS)}, not {optimiser!r}")
     work: dict[str, Any] = {
         "samples": samples,
         "batch": DEFAULT_BATCH if batch is None else batch,
         "objective": objective,
         "limits": Limits(max_seconds, max_joules, max_block_rams),
         "workers": workers,
+        "optimiser": OPTIMISERS[optimiser](),
     }
     if (sizes is None) == (model is None):
         raise SizingError("give sizes of fully connected layers or a model, one of the two")

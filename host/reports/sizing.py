@@ -64,11 +64,6 @@ def model_report(designs: list[ModelDesign], engine: str | None) -> dict[str, An
             f"the model does not fit as a whole: each worker trains {best.ratio:.0%} of its maps and hidden neurons, "
             f"drawn anew for each push"
         )
-    if best.config.convolution:
-        notes.append(
-            "LUTs and flip-flops with convolution are an estimate: its units were synthesised one by one, no whole "
-            "engine with them"
-        )
     return {
         "model": task.name,
         "input_shape": list(task.network.input_shape),
@@ -98,6 +93,7 @@ def _of_any(best: Design, engine: str | None) -> dict[str, Any]:
         "board": best.board.key,
         "device": best.device.name,
         "objective": task.objective,
+        "optimiser": task.optimiser.name,
         "batch": task.batch,
         "samples": task.samples,
         "n_push": best.n_push,
@@ -139,7 +135,9 @@ def memory_map(design: Design) -> list[dict[str, Any]]:
         }
         for index in range(layout.buffers)
     ]
-    for name, matrices in (("weights", layout.weights), ("errors", layout.errors)):
+    for name, matrices in (
+        ("weights", layout.weights), (f"state of {layout.optimiser.name}", layout.state), ("errors", layout.errors)
+    ):  # fmt: skip
         tensors += [
             {
                 "memory": matrix.memory.name.lower(),
@@ -151,9 +149,12 @@ def memory_map(design: Design) -> list[dict[str, Any]]:
         ]
     if (words := layout.weights_end - layout.weights[-1].end) > 0:
         tensors.append(
-            {"memory": "weight", "tensor": "constants of pools", "first": layout.weights[-1].end, "words": words}
+            {"memory": "weight", "tensor": "constants", "first": layout.weights[-1].end, "words": words}
         )
-    return tensors
+    if (words := layout.errors_end - layout.errors[-1].end) > 0:
+        tensors.append({"memory": "error", "tensor": "gradients", "first": layout.errors[-1].end, "words": words})
+    memories_in_order = ("activation", "weight", "error")
+    return sorted(tensors, key=lambda tensor: (memories_in_order.index(tensor["memory"]), tensor["first"]))
 
 
 def _resources(design: Design) -> dict[str, Any]:
@@ -229,6 +230,11 @@ def _notes(design: Design) -> list[str]:
         notes.append("a push fits the batch buffers: the engine waits for its samples")
     if step.communication_seconds > 0.2 * push.seconds:
         notes.append(f"weights are on the way for {step.communication_seconds / push.seconds:.0%} of a push")
+    if design.config.convolution:
+        notes.append(
+            "LUTs and flip-flops with convolution are an estimate: its units were synthesised one by one, no whole "
+            "engine with them"
+        )
     return notes
 
 

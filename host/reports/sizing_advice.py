@@ -5,9 +5,10 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from deep3.compiler.network.layers import MAX_SIZE
+from deep3.compiler.optimisers.optimiser import SGD
 from deep3.cost_model.boards import BoardDescription, board_names, load_board
 from deep3.cost_model.choice import NothingFits
-from deep3.cost_model.design import Design, LocalDesign, ModelDesign, Task
+from deep3.cost_model.design import Design, LocalDesign, ModelDesign, Task, Work
 from deep3.cost_model.local_network import LocalNetwork, losses_of_accuracy
 from deep3.cost_model.sizing import size
 from deep3.hdl.contract.station import DEFAULT_IP
@@ -28,7 +29,7 @@ def train_command(task: Task, local: LocalNetwork, n_push: int, workers: list[st
         words += ["--ratio", repr(local.ratio)]
     if local.embedding < task.network.features:
         words += ["--embedding", str(local.embedding)]
-    return _train(words, task.batch, n_push, workers, engine)
+    return _train(words, task, n_push, workers, engine)
 
 
 def train_model_command(design: ModelDesign, workers: list[str], engine: str) -> str | None:
@@ -40,11 +41,13 @@ def train_model_command(design: ModelDesign, workers: list[str], engine: str) ->
     words = ["deep3", "train", DATA, "--model", task.name, "--input-shape", shape]
     if design.ratio < 1:
         words += ["--ratio", repr(design.ratio)]
-    return _train(words, task.batch, design.n_push, workers, engine)
+    return _train(words, task, design.n_push, workers, engine)
 
 
-def _train(words: list[str], batch: int, n_push: int, workers: list[str], engine: str) -> str:
-    words = [*words, "--batch", str(batch), "--n-push", str(n_push)]
+def _train(words: list[str], task: Work, n_push: int, workers: list[str], engine: str) -> str:
+    words = [*words, "--batch", str(task.batch), "--n-push", str(n_push)]
+    if task.optimiser != SGD:
+        words += ["--optimiser", task.optimiser.name]
     if engine:
         words += ["--config", engine]
     for worker in workers:

@@ -164,7 +164,7 @@ def make_schedule(
     return Schedule(
         samples=samples,
         iterations=iterations,
-        rate=settings.rate,
+        rate=settings.first_rate,
         error_threshold=settings.error_threshold,
         evaluate_every=max(1, iterations // _validations(samples, assignments, validation_samples)),
         deterministic=settings.deterministic,

@@ -54,7 +54,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     epochs
         Passes over the training samples, all workers together.
     rate
-        Learning rate for the mean gradient of a batch.
+        Learning rate for the mean gradient of a batch; None for 0.1, with momentum 0.03, with Adagrad 0.01.
     schedule
         How it falls over the run: "constant", "linear", "cosine" or "step".
     optimiser
@@ -113,7 +113,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         n_push: int = 10,
         ratio: float = 1.0,
         epochs: float = 30.0,
-        rate: float = 0.1,
+        rate: float | None = None,
         schedule: str = "step",
         optimiser: str = "sgd",
         momentum: float | None = None,

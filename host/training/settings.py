@@ -9,22 +9,23 @@ from typing import Any
 
 from deep3.compiler.network.layers import MAX_SIZE
 from deep3.compiler.network.network import Network
-from deep3.compiler.optimisers.optimiser import Adagrad, Momentum, Optimiser, OptimiserError, Sgd
+from deep3.compiler.optimisers.optimiser import OPTIMISERS, Momentum, Optimiser, OptimiserError
 from deep3.errors import UsageError
 from deep3.hdl.contract.program import Function, Loss
 from deep3.host.global_network.learning_rate import SCHEDULES, learning_rate
 
-__all__ = ["ACTIVATIONS", "ARRAYS", "AUTO", "LOSSES", "OPTIMISERS", "SettingsError", "TrainSettings"]
+__all__ = ["ACTIVATIONS", "ARRAYS", "AUTO", "LOSSES", "USUAL_RATES", "SettingsError", "TrainSettings"]
 
 ACTIVATIONS = {"tanh": Function.TANH, "relu": Function.RELU, "sigmoid": Function.SIGMOID}
 LOSSES = {"softmax": Loss.SOFTMAX, "mse": Loss.MSE}
-OPTIMISERS = ("sgd", "momentum", "adagrad")
-USUAL_MOMENTUM = 0.9
 AUTO = "auto"
 """Where a length of the embedding is given: that which `host.training.local_choice` finds."""
 ARRAYS = "arrays"
 """What data in memory are called."""
 
+USUAL_RATES = {"sgd": 0.1, "momentum": 0.03, "adagrad": 0.01}
+"""By optimiser. A gradient moves a weight ten times with the usual momentum, and a step of Adagrad is as large as the
+rate at first."""
 
 MOST_PUSHED_BATCHES = 1000
 """Of a push: 160 of all workers together were seen to diverge already, and between pushes nothing shows progress."""
@@ -63,10 +64,10 @@ class TrainSettings:
     epochs
         Passes over the training samples, all workers together.
     rate, schedule
-        Learning rate for the mean gradient of a batch, and how it falls over the run: a key of
-        `host.global_network.learning_rate.SCHEDULES`.
+        Learning rate for the mean gradient of a batch, None for that of `USUAL_RATES`; and how it falls over the run: a
+        key of `host.global_network.learning_rate.SCHEDULES`.
     optimiser
-        One of `OPTIMISERS`; of sgd with a momentum that is not 0, momentum.
+        A key of `compiler.optimisers.optimiser.OPTIMISERS`; of sgd with a momentum that is not 0, momentum.
     momentum
         Share of a velocity that is left after a batch; None for 0.9 with the optimiser momentum, and else for none.
     weight_decay
@@ -108,7 +109,7 @@ class TrainSettings:
     n_push: int = 10
     ratio: float = 1.0
     epochs: float = 30.0
-    rate: float = 0.1
+    rate: float | None = None
     schedule: str = "step"
     optimiser: str = "sgd"
     momentum: float | None = None
@@ -138,13 +139,13 @@ class TrainSettings:
         _check("n-push", self.n_push, 1, MOST_PUSHED_BATCHES)
         _check_above("ratio", self.ratio, 0, 1)
         _check_above("epochs", self.epochs, 0, 100_000)
-        _check_above("rate", self.rate, 0, 100)
         if self.optimiser == "adagrad" and self.momentum:
             raise SettingsError(f"momentum must be left out with the optimiser adagrad, not {self.momentum!r}")
         try:
             self.update_rule  # noqa: B018
         except OptimiserError as error:
             raise SettingsError(str(error)) from None
+        _check_above("rate", self.first_rate, 0, 100)
         _check("error-threshold", self.error_threshold, 0, 1)
         _check("validation-share", self.validation_share, 0.01, 0.9)
         _check("seed", self.seed, 0, (1 << 32) - 1)
@@ -171,16 +172,19 @@ class TrainSettings:
     @property
     def update_rule(self) -> Optimiser:
         """How every worker changes its weights."""
-        if self.optimiser == "adagrad":
-            return Adagrad(weight_decay=self.weight_decay)
-        if self.optimiser == "sgd" and not self.momentum:
-            return Sgd(weight_decay=self.weight_decay)
-        return Momentum(USUAL_MOMENTUM if self.momentum is None else self.momentum, weight_decay=self.weight_decay)
+        if self.momentum is None or (self.optimiser != "momentum" and not self.momentum):
+            return OPTIMISERS[self.optimiser](weight_decay=self.weight_decay)
+        return Momentum(self.momentum, weight_decay=self.weight_decay)
+
+    @property
+    def first_rate(self) -> float:
+        """The learning rate before it falls, of a network that is not subsampled."""
+        return USUAL_RATES[self.update_rule.name] if self.rate is None else self.rate
 
     @property
     def rates(self) -> tuple[float, float]:
         """Learning rates of a local network at the beginning of the run and at its end."""
-        first, last = (learning_rate(self.rate, self.ratio, progress, self.schedule) for progress in (0.0, 1.0))
+        first, last = (learning_rate(self.first_rate, self.ratio, progress, self.schedule) for progress in (0.0, 1.0))
         return first, last
 
     def topology(self, inputs: int, classes: int) -> Network:

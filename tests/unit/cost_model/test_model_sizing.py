@@ -12,6 +12,7 @@ from deep3.compiler.layout import DoesNotFit, Layout
 from deep3.compiler.network.layers import Convolution, Dense, Flatten, MaxPool
 from deep3.compiler.network.network import Network
 from deep3.compiler.network.subsample import local_network
+from deep3.compiler.optimisers.optimiser import Adagrad
 from deep3.cost_model.boards import BoardDescription, RoutedShape, load_board
 from deep3.cost_model.choice import BUFFERS, NothingFits
 from deep3.cost_model.design import Limits, ModelDesign, ModelTask, link_kind
@@ -19,7 +20,7 @@ from deep3.cost_model.engine_choice import layouts, shortages
 from deep3.cost_model.model_sizing import largest_batch, size_model
 from deep3.cost_model.routed import Evidence
 from deep3.hdl.contract.config import BANK_GRANULARITY_WORDS
-from deep3.hdl.contract.program import Function
+from deep3.hdl.contract.program import Function, Mode
 
 SMALL = Network(
     (2, 10, 10),
@@ -53,6 +54,16 @@ def test_cycles_are_those_of_a_run_and_the_best_has_the_fewest_seconds(weighed: 
         assert design.step.cycles == run_cycles(program, design.config, 3) - run_cycles(program, design.config, 2)
     assert weighed[0].epoch_seconds == min(design.epoch_seconds for design in weighed)
     assert weighed[0].task.batch == 32
+
+
+def test_what_an_optimiser_keeps_is_in_the_memories_and_its_passes_in_the_cycles(weighed: list[ModelDesign]) -> None:
+    best = size_model(ModelTask(SMALL, "small", optimiser=Adagrad()), board_of(4, 4), largest=True)[0]
+    layout = best.step.lowered.layout
+    assert best.config.adagrad
+    assert layout.state_end - layout.weights_end == layout.weights[-1].end
+    assert best.config.weight_words >= layout.state_end
+    assert best.step.cycles > weighed[0].step.cycles
+    assert Mode.ADAGRAD in {each.mode for each in best.step.lowered.training.instructions}
 
 
 def test_memories_are_just_large_enough(weighed: list[ModelDesign]) -> None:

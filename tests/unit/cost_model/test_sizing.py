@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from deep3.compiler.layout import Layout
 from deep3.compiler.lowering import lower
 from deep3.compiler.network.network import Network
+from deep3.compiler.optimisers.optimiser import SGD, Adagrad, Momentum, Optimiser
 from deep3.cost_model.boards import board_names, load_board
-from deep3.cost_model.choice import NothingFits
+from deep3.cost_model.choice import BUFFERS, NothingFits
 from deep3.cost_model.design import OBJECTIVES, Limits, LocalDesign, SizingError, Task, link_kind, pareto_front
 from deep3.cost_model.devices import load_device
 from deep3.cost_model.engine_choice import engine_for, shortages
@@ -72,10 +73,21 @@ def test_no_design_of_the_list_beats_the_first_on_its_objective(
 
 
 @settings(max_examples=6, deadline=None)
-@given(network=networks, batch=st.integers(1, 64), board=st.sampled_from(board_names()))
-def test_the_memory_map_never_overlaps_and_stays_inside(network: GlobalNetwork, batch: int, board: str) -> None:
-    design = size(Task(network, batch=batch), load_board(board))[0]
+@given(
+    network=networks, batch=st.integers(1, 64), board=st.sampled_from(board_names()),
+    optimiser=st.sampled_from([SGD, Momentum(), Adagrad()]),
+)  # fmt: skip
+def test_the_memory_map_never_overlaps_and_stays_inside(
+    network: GlobalNetwork, batch: int, board: str, optimiser: Optimiser
+) -> None:
+    design = size(Task(network, batch=batch, optimiser=optimiser), load_board(board))[0]
     config = design.config
+    assert (config.convolution, config.adagrad) == (optimiser.state, optimiser == Adagrad())
+    assert design.step.lowered.layout.optimiser == optimiser
+    assert lower(design.step.lowered.layout.network, config, batch, BUFFERS, optimiser) == design.step.lowered
+    kept = [tensor["words"] for tensor in memory_map(design) if tensor["tensor"].startswith("state of ")]
+    weights = [tensor["words"] for tensor in memory_map(design) if tensor["tensor"].startswith("weights ")]
+    assert kept == weights * optimiser.state
     there = {
         "activation": config.activation_words,
         "weight": config.weight_words,

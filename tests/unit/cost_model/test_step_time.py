@@ -6,6 +6,7 @@ import pytest
 
 from deep3.compiler.lowering import lower
 from deep3.compiler.network.network import Network
+from deep3.compiler.optimisers.optimiser import Momentum
 from deep3.cost_model.boards import load_board
 from deep3.cost_model.link_time import LinkTime, link_of
 from deep3.cost_model.step_time import BoardStep, PushTime, memory_cycles
@@ -42,6 +43,15 @@ def test_seconds_on_the_line_by_hand() -> None:
     assert LINK.exchange_seconds(0, 0) == pytest.approx(100e-6)
     assert LINK.exchange_seconds(10, 0) == pytest.approx((100 + 20 + 86) * 1e-6)
     assert LINK.exchange_seconds(0, 10) == pytest.approx((100 + 88 + 20 + 86) * 1e-6)
+
+
+def test_the_state_of_an_optimiser_is_on_the_way_with_the_weights() -> None:
+    network = Network.uniform((20, 12, 5))
+    lowered = lower(network, EngineConfig(rows=4, columns=4, convolution=True), 8, 2, Momentum())
+    step = BoardStep(lowered, 125e6, LINK)
+    # Weights, four zeros and the state in, without the zeros back: packets of 730 words.
+    assert step.communication_seconds == pytest.approx((100 + 2 * 638 + 86 + 88 + 2 * 634 + 86) * 1e-6)
+    assert step.cycles > STEP.cycles
 
 
 def test_cycles_of_the_phases_by_hand() -> None:

@@ -8,9 +8,11 @@ import matplotlib
 import pytest
 from matplotlib.figure import Figure
 
+import deep3
 from deep3.compiler.network.subsample import local_sizes
+from deep3.compiler.optimisers.optimiser import OPTIMISERS
 from deep3.cost_model.boards import board_names, load_board
-from deep3.cost_model.design import Task
+from deep3.cost_model.design import SizingError, Task
 from deep3.cost_model.local_network import GlobalNetwork, LocalNetwork, chain, losses_of_accuracy
 from deep3.cost_model.sizing import size
 from deep3.hdl.contract.config import EngineConfig
@@ -38,6 +40,16 @@ def test_the_train_command_asks_for_the_network_that_was_sized(board: str, batch
     (text,) = report["commands"]["build"]  # type: ignore[index]
     build = make_parser().parse_args(shlex.split(text)[1:])
     assert (build.board, build.ip, build.config) == (board, "192.168.1.50", train.config)
+
+
+@pytest.mark.parametrize("optimiser", sorted(OPTIMISERS))
+def test_the_train_command_asks_for_the_optimiser_that_was_sized(optimiser: str) -> None:
+    report = deep3.size("ecpix5-85f", (617, 200, 26), optimiser=optimiser).report
+    assert report["optimiser"] == optimiser
+    train = make_parser().parse_args(shlex.split(report["commands"]["train"])[1:])
+    assert train.optimiser == (None if optimiser == "sgd" else optimiser)
+    with pytest.raises(SizingError, match=r"^optimiser must be one of sgd, momentum, adagrad, not 'adam'$"):
+        deep3.size("ecpix5-85f", (617, 200, 26), optimiser="adam")
 
 
 def test_every_worker_gets_a_board_an_address_and_a_folder() -> None:
