@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data  # type: ign
 from deep3.errors import Deep3Error, as_one_line
 from deep3.host.data import Dataset
 
-from .from_python import make_settings
+from .from_python import settings_for
 from .memory import train_in_memory
 from .model import Model
 from .settings import ARRAYS
@@ -66,7 +66,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     projection
         Threshold beta of the dictionary projection; None keeps the features.
     embedding
-        Length of the projected samples, as `deep3.size` answers it, in place of ``projection``.
+        Length of the projected samples, as `deep3.size` answers it, in place of ``projection``; "auto" for as long as
+        longer ones lower the validation error.
     validation_share
         Share of the samples set aside to choose the best network by; at least one sample.
     deterministic
@@ -119,7 +120,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         momentum: float | None = None,
         weight_decay: float = 0.0,
         projection: float | None = None,
-        embedding: int | None = None,
+        embedding: int | str | None = None,
         validation_share: float = 0.1,
         deterministic: bool = True,
         config: str | None = None,
@@ -170,7 +171,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             names = tuple(map(str, classes.tolist()))
             none = samples[:0], indices[:0]
             dataset = Dataset(ARRAYS, samples, indices.astype(np.int64), *none, class_names=names)
-            settings = make_settings(ARRAYS, **options)
+            settings = settings_for(dataset, ARRAYS, **options)
             trained = train_in_memory(dataset, settings)
         self.classes_ = classes
         self.model_ = Model(trained.checkpoint)

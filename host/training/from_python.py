@@ -21,7 +21,7 @@ from .settings import ARRAYS, AUTO, SettingsError, TrainSettings
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["TrainResult", "make_settings", "train"]
+__all__ = ["TrainResult", "make_settings", "settings_for", "train"]
 
 OF_A_MODEL = ("hidden", "activation")
 """What a model brings."""
@@ -109,11 +109,7 @@ def train(
         if model is not None:
             options["model"] = str(model) if isinstance(model, str | Path) else type(model).__name__
         module = None if isinstance(model, str | Path) else model
-        is_auto = options.get("embedding") == AUTO
-        given = options | {"embedding": None} if is_auto else options
-        settings = make_settings(dataset.origin.source or ARRAYS, config=config, **given)
-        if is_auto:
-            settings = choose_embedding(settings, dataset)
+        settings = settings_for(dataset, dataset.origin.source or ARRAYS, config=config, **options)
         if runs is not None:
             settings = dataclasses.replace(settings, runs=str(runs), labels=dataset.origin.labels or None)
             return _from_folder(train_into_folder(settings, dataset, module))
@@ -137,6 +133,19 @@ def train(
         "lost": done.lost,
     }
     return TrainResult(accuracy, report, trained, None)
+
+
+def settings_for(dataset: Dataset, data: str, **options: Any) -> TrainSettings:
+    """`make_settings`, with the length of the embedding chosen by the data where it is to be.
+
+    Raises
+    ------
+    Deep3Error
+        As `make_settings` and `choose_embedding`.
+    """
+    if options.get("embedding") != AUTO:
+        return make_settings(data, **options)
+    return choose_embedding(make_settings(data, **(options | {"embedding": None})), dataset)
 
 
 def make_settings(data: str, **options: Any) -> TrainSettings:

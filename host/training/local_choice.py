@@ -90,7 +90,7 @@ def choose_embedding(settings: TrainSettings, dataset: Dataset) -> TrainSettings
     for name in ("model", "start", "projection"):
         if getattr(settings, name) is not None:
             raise SettingsError(f"{name.replace('start', 'from')} says what the inputs are; leave embedding auto out")
-    x = dataset.x_train[evenly_spaced(len(dataset.x_train), MOST_SAMPLES)]
+    x = dataset.x_train[evenly_spaced(len(dataset.x_train), 4 * MOST_LENGTH)]
     spanned = Dictionary(x.mean(axis=0), LEAST_BETA, min(MOST_LENGTH, MAX_SIZE))
     spanned.grow(x)
     if not spanned.length:

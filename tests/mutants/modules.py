@@ -76,6 +76,8 @@ _TESTS = {
     "host/projection/feedback.py": ("host/test_feedback.py",),
     "host/projection/projection.py": ("host/test_projection.py",),
     "host/projection/rotation.py": ("host/test_rotation.py",),
+    "host/projection/stream.py": ("host/test_transformer.py",),
+    "host/projection/subspace.py": ("host/test_transformer.py",),
     "host/training/checkpoint.py": ("host/test_checkpoint.py",),
     "host/training/coordinator.py": _COORDINATOR,
     "host/training/settings.py": ("host/test_settings.py",),

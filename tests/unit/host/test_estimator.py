@@ -93,5 +93,7 @@ def test_an_embedding_of_a_wanted_length() -> None:
     x, y = load_digits(return_X_y=True)
     classifier = Classifier(hidden=(8,), epochs=1, embedding=20, random_state=0).fit(x, y)
     assert classifier.model_.network.inputs == 20
+    chosen = Classifier(hidden=(8,), epochs=1, embedding="auto", random_state=0).fit(x, y)
+    assert 8 <= chosen.model_.network.inputs < 64
     with pytest.raises(ValueError, match="say the same thing"):
         Classifier(embedding=20, projection=0.3).fit(x, y)

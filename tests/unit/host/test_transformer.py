@@ -19,6 +19,7 @@ from deep3.errors import Deep3Error
 from deep3.host.projection import stream
 from deep3.host.projection.errors import ProjectionError, ProjectionTypeError
 from deep3.host.projection.transformer import DictionaryProjection
+from deep3.host.training.estimator import Classifier
 
 LAST_BIT = "asks for 1e-7; a product in single precision differs in its last bit by where in a block a sample lies"
 EXPECTED_FAILURES = {
@@ -163,6 +164,8 @@ def test_it_goes_into_a_pipeline_and_is_cloned() -> None:
     x, y = load_digits(return_X_y=True)
     pipeline = make_pipeline(DictionaryProjection(0.5, rotate=True), LogisticRegression(max_iter=300))
     assert pipeline.fit(x[:1200] / 16, y[:1200]).score(x[1200:] / 16, y[1200:]) > 0.85
+    trained = make_pipeline(DictionaryProjection(None, 20), Classifier(hidden=(16,), epochs=20, random_state=1))
+    assert trained.fit(x[:1200], y[:1200]).score(x[1200:], y[1200:]) > 0.8
     projection = clone(pipeline[0]).set_params(n_components=10)
     assert projection.get_params()["n_components"] == 10
     assert projection.fit(x).get_feature_names_out()[-1] == "dictionaryprojection9"
