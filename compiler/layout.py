@@ -18,7 +18,7 @@ from .inputs import rows_of, rows_together, side_by_side, sides
 from .optimisers.optimiser import SGD, Adagrad, Optimiser
 from .steps import Step, steps
 from .tensors import NO_BORDER, Border, DoesNotFit, Maps, Matrix, Words, pitch_words
-from .weight_order import row_words, weight_places
+from .weight_order import row_words, weight_image, weight_places
 
 __all__ = ["DoesNotFit", "Layout", "Matrix", "most_buffers"]
 
@@ -69,10 +69,13 @@ class Layout:
             value = getattr(self, name)
             if type(value) is not int or not 1 <= value <= most:
                 raise ValueError(f"{name} must be an integer between 1 and {most}, not {value!r}")
+        if not (self.network.is_dense or self.config.convolution):
+            raise DoesNotFit("layers do not fit: convolution needed, the engine has none (convolution = false)")
+        self._check_places()
+
+    def _check_places(self) -> None:
         config, network = self.config, self.network
         _check("layers", len(network.trained), config.max_layers, "layers (max_layers)")
-        if not (network.is_dense or config.convolution):
-            raise DoesNotFit("layers do not fit: convolution needed, the engine has none (convolution = false)")
         if self.optimiser.elementwise and not config.convolution:
             raise DoesNotFit(
                 f"{self.optimiser} does not fit: convolution needed, the engine has none (convolution = false)"
@@ -319,19 +322,8 @@ class Layout:
         """Write weights, or what is kept of them, to an image that begins with them."""
         if len(parameters) != len(self.weights):
             raise ValueError(f"parameters must hold {len(self.weights)} layers, not {len(parameters)}")
-        for index, (matrix, places, (weights, bias)) in enumerate(
-            zip(self.weights, self._places, parameters, strict=True)
-        ):
-            for name, array, shape in (
-                ("weights", weights, (matrix.rows, len(places))), ("bias", bias, (matrix.rows,))
-            ):  # fmt: skip
-                if array.shape != shape or array.dtype != np.int16:
-                    raise ValueError(
-                        f"{name} of layer {index} must be int16 {shape}, not {array.dtype} {array.shape}"
-                    )
-            rows = image[matrix.base : matrix.end].reshape(matrix.rows, matrix.pitch)
-            rows[:, places] = weights
-            rows[:, matrix.width] = bias
+        for index, (matrix, places, part) in enumerate(zip(self.weights, self.places, parameters, strict=True)):
+            image[matrix.base : matrix.end] = weight_image(index, matrix, places, *part)
 
     def unpack_weights(self, image: Words) -> list[tuple[Words, Words]]:
         """The inverse of `pack_weights` without the constants: copies of (weights, bias) of every layer with weights;
@@ -345,13 +337,14 @@ class Layout:
         if image.shape != (self.weights[-1].end,):
             raise ValueError(f"image must have shape ({self.weights[-1].end},), not {image.shape}")
         found = []
-        for matrix, places in zip(self.weights, self._places, strict=True):
+        for matrix, places in zip(self.weights, self.places, strict=True):
             rows = image[matrix.base : matrix.end].reshape(matrix.rows, matrix.pitch)
             found.append((rows[:, places], rows[:, matrix.width].copy()))
         return found
 
     @cached_property
-    def _places(self) -> list[NDArray[np.intp]]:
+    def places(self) -> list[NDArray[np.intp]]:
+        """Of the columns of each matrix of weights, see `compiler.weight_order.weight_places`."""
         return [weight_places(step, self._together(number)) for number, step in self._with_weights]
 
     @property

@@ -1,5 +1,6 @@
 """From a network to programs: the phases of docs/engine.md in their order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +22,7 @@ from .schedule import schedule
 from .steps import Readout, Step
 from .tensors import DoesNotFit
 
-__all__ = ["Lowered", "Orientation", "Phase", "Program", "lower", "quantise_rate"]
+__all__ = ["Lowered", "Orientation", "Phase", "Program", "check_tiles", "forward_phase", "lower", "quantise_rate"]
 
 MIN_RATE_MANTISSA = 16
 
@@ -118,14 +119,14 @@ def lower(
         When the network does not fit the engine.
     """
     layout = Layout(network, config, batch, buffers, optimiser)
-    hidden = [_forward(layout, number) for number in range(len(layout.steps) - 1)]
+    hidden = [forward_phase(layout, number) for number in range(len(layout.steps) - 1)]
     training: list[Phase] = []
     classify: list[Phase] = []
     if config.loss_unit:
         dropping = [_dropping(phase, step) for phase, step in zip(hidden, layout.steps, strict=False)]
         training = [*dropping, schedule(dense.last_forward(layout, network.loss), config), *_learn(layout)]
         classify = [*hidden, schedule(dense.last_forward(layout, Loss.ARGMAX), config)]
-    outputs = [*hidden, schedule(dense.last_forward(layout, Loss.NONE), config)]
+    outputs = [*hidden, forward_phase(layout, len(layout.steps) - 1)]
     placed: list[Program] = []
     for phases in (training, classify, outputs):
         placed.append(Program(placed[-1].end if placed else 0, tuple(phases)))
@@ -134,14 +135,7 @@ def lower(
             f"programs do not fit: {placed[-1].end} needed, the engine has {config.max_instructions}"
             " instructions (max_layers); a deeper accumulator or a smaller batch needs fewer"
         )
-    most = (1 << config.encoding.count_bits) - 1
-    for phase in placed[0].phases + placed[-1].phases:
-        tiles = max(max(each.reduction_count, each.outer_count) for each in phase.instructions)
-        if tiles > most:
-            raise DoesNotFit(
-                f"layer {phase.layer} does not fit: {tiles} tiles of a loop needed, the engine counts to {most};"
-                " a smaller batch, or maps, needs fewer"
-            )
+    check_tiles(placed[0].phases + placed[-1].phases, config)
     return Lowered(layout, *placed)
 
 
@@ -166,8 +160,29 @@ def quantise_rate(learning_rate: float, batch: int, optimiser: Optimiser = SGD) 
     )
 
 
-def _forward(layout: Layout, number: int) -> Phase:
+def check_tiles(phases: Sequence[Phase], config: EngineConfig) -> None:
+    """The engine counts to the tiles of every phase.
+
+    Raises
+    ------
+    DoesNotFit
+        When it does not.
+    """
+    most = (1 << config.encoding.count_bits) - 1
+    for phase in phases:
+        tiles = max(max(each.reduction_count, each.outer_count) for each in phase.instructions)
+        if tiles > most:
+            raise DoesNotFit(
+                f"layer {phase.layer} does not fit: {tiles} tiles of a loop needed, the engine counts to {most};"
+                " a smaller batch, or maps, needs fewer"
+            )
+
+
+def forward_phase(layout: Layout, number: int) -> Phase:
+    """What a step of a forward-only program does; all but the last do the same in training."""
     operation = layout.steps[number].operation
+    if number == len(layout.steps) - 1:
+        return schedule(dense.last_forward(layout, Loss.NONE), layout.config)
     if isinstance(operation, Dense | Readout):
         return schedule(dense.forward(layout, number), layout.config)
     if isinstance(operation, Convolution):

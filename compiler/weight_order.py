@@ -9,8 +9,9 @@ from deep3.compiler.network.layers import Convolution
 
 from .inputs import kernel_rows
 from .steps import Step
+from .tensors import Matrix, Words
 
-__all__ = ["row_words", "weight_places"]
+__all__ = ["row_words", "weight_image", "weight_places"]
 
 
 def row_words(step: Step, together: int) -> int:
@@ -36,3 +37,20 @@ def weight_places(step: Step, together: int) -> NDArray[np.intp]:
     channels, *pixels = step.before
     count = math.prod(pixels)
     return (np.arange(count) * channels + np.arange(channels)[:, None]).reshape(-1)
+
+
+def weight_image(index: int, matrix: Matrix, places: NDArray[np.intp], weights: Words, bias: Words) -> Words:
+    """Words of matrix number ``index`` of a network, from weights [outputs, inputs] and bias [outputs], Q3.12.
+
+    Raises
+    ------
+    ValueError
+        When they have another shape or type.
+    """
+    for name, array, shape in (("weights", weights, (matrix.rows, len(places))), ("bias", bias, (matrix.rows,))):
+        if array.shape != shape or array.dtype != np.int16:
+            raise ValueError(f"{name} of layer {index} must be int16 {shape}, not {array.dtype} {array.shape}")
+    image = np.zeros((matrix.rows, matrix.pitch), np.int16)
+    image[:, places] = weights
+    image[:, matrix.width] = bias
+    return image.reshape(-1)

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from deep3.errors import Deep3Error
 
-from .layers import Convolution, Dense, Layer
+from .layers import Convolution, Dense
 from .network import Network
 
-__all__ = ["NetworkError", "local_network", "local_sizes", "taken_from"]
+__all__ = ["NetworkError", "local_network", "local_sizes", "of_size", "taken_from"]
 
 
 class NetworkError(Deep3Error):
@@ -46,11 +46,12 @@ def local_network(network: Network, ratio: float) -> Network:
     """
     layers = list(network.layers)
     for number, size in zip(network.trained, local_sizes(taken_from(network), ratio)[1:], strict=True):
-        layers[number] = _of_size(layers[number], size)
+        layers[number] = of_size(layers[number], size)
     return replace(network, layers=tuple(layers))
 
 
-def _of_size(layer: Layer, size: int) -> Layer:
+def of_size(layer: object, size: int) -> Dense | Convolution:
+    """A layer with weights, with so many neurons or maps."""
     if isinstance(layer, Convolution):
         return replace(layer, maps=size)
     assert isinstance(layer, Dense), "only these have weights"

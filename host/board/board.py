@@ -16,7 +16,7 @@ from deep3.hdl.contract.program import COUNTER_WORDS, Counter, Space, StartParam
 from .counters import Counters, InstructionCounters
 from .port import Port, Words
 
-__all__ = ["Board", "BoardError"]
+__all__ = ["Board", "BoardError", "whole_batches"]
 
 Int16 = npt.NDArray[np.int16]
 
@@ -76,6 +76,11 @@ class Board:
             self.port.write(Space.ACTIVATION, 0, borders)
         self.port.flush()
         self._lowered = lowered
+        self._program = None
+
+    def forget(self) -> None:
+        """The network is gone: something else was written over it."""
+        self._lowered = None
         self._program = None
 
     def write_weights(self, weights: Sequence[Int16], state: Sequence[Int16] = ()) -> None:
@@ -148,7 +153,7 @@ class Board:
             return largest
         lowered = self._loaded()
         layout = lowered.layout
-        rows = layout.padded_inputs(_whole_batches(samples, layout.batch, layout.network.inputs))
+        rows = layout.padded_inputs(whole_batches(samples, layout.batch, layout.network.inputs))
         classes = np.empty((len(rows), layout.batch), np.int64)
         for first in range(0, len(rows), layout.buffers):
             group = rows[first : first + layout.buffers]
@@ -163,7 +168,7 @@ class Board:
         """Outputs of any number of samples: Q7.8, with a mean square loss Q3.12; [samples, classes]."""
         lowered = self._loaded()
         layout = lowered.layout
-        rows = layout.padded_inputs(_whole_batches(samples, layout.batch, layout.network.inputs))
+        rows = layout.padded_inputs(whole_batches(samples, layout.batch, layout.network.inputs))
         run = replace(lowered.forward.start(layout, 1), buffers=1)
         found = []
         for batch in rows:
@@ -279,7 +284,14 @@ def _checked_labels(
     return np.ascontiguousarray(labels, np.uint16)
 
 
-def _whole_batches(samples: Int16, batch: int, inputs: int) -> Int16:
+def whole_batches(samples: Int16, batch: int, inputs: int) -> Int16:
+    """[batches, batch, inputs], the last filled up with zeros.
+
+    Raises
+    ------
+    ValueError
+        When the shape or the type of ``samples`` is not [1 or more, inputs] of int16.
+    """
     if samples.ndim != 2 or samples.shape[1] != inputs or samples.dtype != np.int16 or not len(samples):
         raise ValueError(
             f"samples must be int16 [1 or more, {inputs}], not {samples.dtype} {list(samples.shape)}"
