@@ -13,7 +13,7 @@ from deep3.hdl.contract.timing import block_cycles
 from .cycles import instruction_cycles
 from .phase import Orientation, Phase, tile_cycles
 from .phase import tiles as _tiles
-from .tensors import Matrix
+from .tensors import DoesNotFit, Matrix
 
 __all__ = ["Product", "View", "schedule"]
 
@@ -114,6 +114,11 @@ def schedule(
                 instructions = _instructions(product, orientation, tile_width, config)
                 cycles = sum(instruction_cycles(instruction, config) for instruction in instructions)
                 candidates.append((cycles, orientation, instructions))
+    if not candidates:
+        raise DoesNotFit(
+            f"layer {product.layer} does not fit: {max(product.p, product.q)} rows need more than {MAX_COUNT} tiles of"
+            f" {config.columns} columns; an array of more columns needs fewer"
+        )
     _, orientation, instructions = min(candidates, key=lambda candidate: candidate[0])
     ideal = product.ideal_cycles(orientation, config)
     return Phase(product.mode, product.layer, orientation, instructions, product.macs, ideal)

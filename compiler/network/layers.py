@@ -6,12 +6,15 @@ from deep3.errors import Deep3Error
 from deep3.hdl.contract.program import Function
 
 __all__ = [
-    "MAX_SIZE", "Convolution", "Dense", "Dropout", "Flatten", "Layer", "LayerError", "MaxPool", "MeanPool", "Pair",
-    "Shape", "TrainedLayer",
+    "MAX_SIZE", "MAX_UNITS", "Convolution", "Dense", "Dropout", "Flatten", "Layer", "LayerError", "MaxPool", "MeanPool",
+    "Pair", "Shape", "TrainedLayer",
 ]  # fmt: skip
 
 MAX_SIZE = 4093
-"""Widest layer and largest batch: 11-bit tile counts at two lanes a tile, one lane left for the bias."""
+"""Widest vector of a sample and largest batch: 11-bit tile counts at two lanes a tile, one lane left for the bias."""
+
+MAX_UNITS = 4096
+"""Neurons or maps of a layer, more than two lanes a tile count to: arrays of that size say that it does not fit."""
 
 Shape = tuple[int, ...]
 """Of one sample: ``(features,)`` or ``(channels, height, width)``."""
@@ -31,7 +34,7 @@ class Dense:
     Parameters
     ----------
     units
-        Outputs, 1 to `MAX_SIZE`.
+        Outputs, 1 to `MAX_UNITS`.
     function
         Activation function.
 
@@ -83,7 +86,7 @@ class Convolution:
     Parameters
     ----------
     maps
-        Channels of the output, 1 to `MAX_SIZE`.
+        Channels of the output, 1 to `MAX_UNITS`.
     kernel, stride
         Down and across, 1 to `MAX_SIZE` each.
     padding
@@ -301,8 +304,8 @@ Layer = Dense | Convolution | MaxPool | MeanPool | Flatten | Dropout
 
 
 def _check_size(size: object) -> None:
-    if type(size) is not int or not 1 <= size <= MAX_SIZE:
-        raise LayerError(f"every size must be an integer between 1 and {MAX_SIZE}, not {size!r}")
+    if type(size) is not int or not 1 <= size <= MAX_UNITS:
+        raise LayerError(f"every size must be an integer between 1 and {MAX_UNITS}, not {size!r}")
 
 
 def _check_function(function: object) -> None:

@@ -196,8 +196,8 @@ class Board:
         """Batches finished in the last run, as known without asking."""
         return self.port.batches_done()
 
-    def wait_idle(self, timeout_s: float | None = None) -> None:
-        """Wait for the end of the run, asking now and then.
+    def wait_idle(self, timeout_s: float | None = None, longest_poll_s: float = LONGEST_POLL_S) -> None:
+        """Wait for the end of the run, asking now and then, at least every ``longest_poll_s``.
 
         Raises
         ------
@@ -212,7 +212,7 @@ class Board:
                 done, since_s = self.port.batches_done(), time.monotonic()
             self._check_progress(since_s, limit_s)
             time.sleep(pause_s)
-            pause_s = min(2 * pause_s, LONGEST_POLL_S)
+            pause_s = min(2 * pause_s, longest_poll_s)
 
     def _start(self, program: Program, parameters: StartParameters) -> None:
         self.wait_idle()

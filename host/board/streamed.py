@@ -14,6 +14,9 @@ __all__ = ["StreamedBoard"]
 
 Int16 = npt.NDArray[np.int16]
 
+POLL_S = 0.0002
+"""The next piece waits for the end of a run."""
+
 
 class StreamedBoard:
     """Outputs of one network on a board, forward only; it takes the place of whatever the board held.
@@ -28,7 +31,7 @@ class StreamedBoard:
     streamed
         Programs for its engine.
     weights
-        Q3.12 weights of every layer, [outputs, inputs + 1], biases in the last column.
+        Q3.12 weights of every layer, [outputs, inputs + 1], biases in the last column; an attribute too.
 
     Raises
     ------
@@ -48,8 +51,10 @@ class StreamedBoard:
         self._board = board
         self._port = board.port
         self._streamed = streamed
+        self.weights = list(weights)
         self._images = streamed.images(weights)
         self._programs = [streamed.program_of(piece) for piece in streamed.pieces]
+        board.wait_idle()
         board.forget()
         for space, words in ((Space.ACTIVATION, layout.borders()), (Space.WEIGHT, layout.constant_words())):
             if len(words):
@@ -76,12 +81,12 @@ class StreamedBoard:
                 writes_inputs = index == 0
                 if running is not None and running.address == piece.address:
                     # A number of pieces that is odd: the first lies where the last still works.
-                    self._board.wait_idle()
+                    self._wait_idle()
                 self._send(index)
                 if writes_inputs and (running is None or not running.reads_inputs):
                     self._write_inputs(batch)
                     writes_inputs = False
-                self._board.wait_idle()
+                self._wait_idle()
                 if index == 0 and running is not None:
                     found.append(self._outputs())
                 if writes_inputs:
@@ -89,9 +94,14 @@ class StreamedBoard:
                 self._port.flush()
                 self._port.start(self._streamed.start_of(piece))
                 running = piece
-        self._board.wait_idle()
+        self._wait_idle()
         found.append(self._outputs())
         return np.concatenate(found)[: len(samples)]
+
+    def _wait_idle(self) -> None:
+        """Most often the board has said so already, with the words that it took."""
+        if self._port.batches_done() < 1:
+            self._board.wait_idle(longest_poll_s=POLL_S)
 
     def _send(self, index: int) -> None:
         """Weights and program of a piece."""

@@ -7,12 +7,14 @@ from typing import Any
 from deep3.compiler.optimisers.optimiser import OPTIMISERS
 from deep3.cost_model.boards import load_board
 from deep3.cost_model.design import OBJECTIVES, Limits, LocalDesign, ModelDesign, ModelTask, Task, Work
+from deep3.cost_model.forward_sizing import size_forward
 from deep3.cost_model.local_network import GlobalNetwork
 from deep3.cost_model.model_sizing import size_model
 from deep3.cost_model.profile import Profile
 from deep3.cost_model.sizing import size
 from deep3.errors import UsageError
 from deep3.files import STANDARD_OUTPUT, check_output, write_text
+from deep3.host.reports.forward_sizing import forward_report
 from deep3.host.reports.sized import DEFAULT_BATCH
 from deep3.host.reports.sizing import board_report, model_report
 from deep3.host.reports.worker_sizing import worker_report
@@ -24,6 +26,9 @@ from .picture import picture
 from .size_lines import describe
 
 __all__ = ["COMMAND"]
+
+DEFAULT_OBJECTIVE = "runtime"
+
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     platform = parser.add_mutually_exclusive_group(required=True)
@@ -45,6 +50,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--input-shape", type=input_shape, metavar="C,H,W",
         help="of a sample of --model: channels, height and width, or features (default none)",
     )  # fmt: skip
+    parser.add_argument(
+        "--forward", action="store_true",
+        help="with --model: an engine that computes it forward only, its weights over the link (docs/streaming.md)",
+    )  # fmt: skip
     parser.add_argument("--samples", type=int, default=10_000, metavar="N", help="training samples (default 10000)")
     parser.add_argument(
         "--batch", type=int, metavar="N",
@@ -55,7 +64,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --board: what trains, as of deep3 train; its state takes memory (default sgd)",
     )  # fmt: skip
     parser.add_argument(
-        "--objective", choices=list(OBJECTIVES), default="runtime",
+        "--objective", choices=list(OBJECTIVES), default=DEFAULT_OBJECTIVE,
         help="what is made small: time or energy of an epoch, their product, block RAM (default runtime)",
     )  # fmt: skip
     parser.add_argument(
@@ -86,6 +95,12 @@ def _run(arguments: argparse.Namespace) -> Report:
             check_output(output)
     board = load_board(arguments.board)
     file = None if arguments.output == STANDARD_OUTPUT else arguments.output
+    if arguments.forward:
+        forward = size_forward(_model_task(arguments), board, arguments.unrouted, largest=arguments.batch is None)
+        report = forward_report(forward, file)
+        if arguments.output:
+            write_text(arguments.output, report["engine"])
+        return report
     designs: list[LocalDesign] | list[ModelDesign]
     if arguments.model:
         designs = size_model(_model_task(arguments), board, arguments.unrouted, largest=arguments.batch is None)
@@ -117,6 +132,8 @@ def _check_together(arguments: argparse.Namespace) -> None:
             raise UsageError(f"{', '.join(missing)} must be given, or --model")
         if arguments.input_shape is not None:
             raise UsageError("--input-shape is for --model")
+    if arguments.forward:
+        _check_forward(arguments)
     if arguments.profile:
         if arguments.optimiser != "sgd":
             raise UsageError("--optimiser is for --board, not for --profile")
@@ -125,6 +142,15 @@ def _check_together(arguments: argparse.Namespace) -> None:
                 raise UsageError(f"--{name} is for --board, not for --profile")
     elif arguments.force:
         raise UsageError("--force is for --profile")
+
+
+def _check_forward(arguments: argparse.Namespace) -> None:
+    if not arguments.model:
+        raise UsageError("--forward is for --model")
+    unused = {"objective": DEFAULT_OBJECTIVE, "workers": None, "max_seconds": None, "max_joules": None, "picture": None}
+    if given := [name for name, default in unused.items() if getattr(arguments, name) != default]:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UsageError(f"--forward trains nothing and draws nothing; leave out {names}")
 
 
 def _task(arguments: argparse.Namespace) -> Task:

@@ -3,6 +3,7 @@
 from deep3.host.reports.sizing_advice import DEFAULT_ENGINE_FILE
 
 from .command import Report
+from .forward_lines import describe_forward
 
 __all__ = ["describe"]
 
@@ -12,6 +13,8 @@ MOST_DESIGNS = 8
 
 def describe(report: Report) -> str:
     """The report of a board or of CPU and CUDA workers."""
+    if "streamed" in report:
+        return describe_forward(report)
     return _describe_board(report) if "board" in report else _describe_workers(report)
 
 

@@ -147,7 +147,7 @@ class Session:
             When the board does not answer, stays busy or does not accept.
         """
         since_s = time.monotonic()
-        while self.status().busy:
+        while not self._is_known_idle() and self.status().busy:
             self._channel.check_patience(since_s, "for it to become idle (START)")
         self._send(Type.START, 0, parameters.encode(), ACK_REQUEST)
         self.flush()
@@ -190,6 +190,10 @@ class Session:
     def batches_done(self) -> int:
         """Batches finished in the last run, as the newest packet from the board had it."""
         return self._ack.batches_done if self._ack is not None and self._ack.runs_started == self._runs else 0
+
+    def _is_known_idle(self) -> bool:
+        """Whether the newest packet from the board said that all batches of the last run are done."""
+        return self._ack is not None and not self._ack.busy and 0 < self._run_batches <= self.batches_done()
 
     def _claim(self, start: int, end: int) -> None:
         """Writes may be applied out of order: wait where one on its way overlaps the new range."""

@@ -4,7 +4,7 @@ from deep3.compiler.network.layers import Convolution, Dense, Flatten, Layer, Ma
 from deep3.compiler.network.network import Network
 from deep3.hdl.contract.program import Function
 
-__all__ = ["CONVOLUTIONAL", "FULLY_CONNECTED", "KEYWORDS"]
+__all__ = ["ALEXNET", "CONVOLUTIONAL", "FULLY_CONNECTED", "KEYWORDS"]
 
 RELU, TANH = Function.RELU, Function.TANH
 PAIRS = MaxPool((2, 2), (2, 2))
@@ -49,6 +49,19 @@ CONVOLUTIONAL = {
     ),
 }  # fmt: skip
 """Of the literature on convolution."""
+
+ALEXNET = Network(
+    (3, 224, 224),
+    (
+        Convolution(64, (11, 11), (4, 4), (2, 2), RELU), MaxPool((3, 3), (2, 2)),
+        _five(192, RELU, 2), MaxPool((3, 3), (2, 2)),
+        Convolution(384, (3, 3), padding=(1, 1), function=RELU),
+        Convolution(256, (3, 3), padding=(1, 1), function=RELU),
+        Convolution(256, (3, 3), padding=(1, 1), function=RELU), MaxPool((3, 3), (2, 2)),
+        Flatten(), Dense(4096, RELU), Dense(4096, RELU), Dense(1000),
+    ),
+)  # fmt: skip
+"""Krizhevsky 2014 in one column, without dropout and normalisation of responses: 61.1 million weights."""
 
 KEYWORDS = Network.uniform((1640, 128, 128, 128, 12), RELU)
 """Deep KWS (Chen et al. 2014) with 41 frames of 40 bands: words in speech."""

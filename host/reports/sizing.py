@@ -28,7 +28,7 @@ def board_report(designs: list[LocalDesign], engine: str | None, unrouted: bool)
     best = designs[0]
     task = best.task
     shortest, longest = embedding_range(best)
-    builds, workers = build_commands(best, engine or DEFAULT_ENGINE_FILE)
+    builds, workers = build_commands(best.board, best.workers, engine or DEFAULT_ENGINE_FILE)
     losses = losses_of_accuracy(best.local, task.network)
     notes = _notes(best)
     if best.local.sizes != task.network.sizes:
@@ -57,7 +57,7 @@ def model_report(designs: list[ModelDesign], engine: str | None) -> dict[str, An
     """`board_report` of a model, with all designs that were weighed."""
     best = designs[0]
     task = best.task
-    builds, workers = build_commands(best, engine or DEFAULT_ENGINE_FILE)
+    builds, workers = build_commands(best.board, best.workers, engine or DEFAULT_ENGINE_FILE)
     notes, losses = _notes(best), ratio_losses(best.ratio, "maps and hidden neurons")
     if best.ratio < 1:
         notes.append(

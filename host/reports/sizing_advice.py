@@ -55,17 +55,17 @@ def _train(words: list[str], task: Work, n_push: int, workers: list[str], engine
     return shlex.join(words)
 
 
-def build_commands(design: Design, engine: str) -> tuple[list[str], list[str]]:
+def build_commands(board: BoardDescription, boards: int, engine: str) -> tuple[list[str], list[str]]:
     """``deep3 build`` for each board that trains, and what ``deep3 train`` calls these boards.
 
     On an Ethernet each has an address of its own, from the default on, so a bitstream and a folder of its own.
     """
-    link = [] if design.board.ethernet is not None else ["--link", "uart"]
+    link = [] if board.ethernet is not None else ["--link", "uart"]
     builds, workers = [], []
-    for number in range(design.workers):
+    for number in range(boards):
         ip = str(IPv4Address(DEFAULT_IP) + number)
-        words = ["deep3", "build", "--board", design.board.argument, "--config", engine]
-        folder = [] if number == 0 else ["-o", f"bitstreams/{design.board.key}-{number + 1}"]
+        words = ["deep3", "build", "--board", board.argument, "--config", engine]
+        folder = [] if number == 0 else ["-o", f"bitstreams/{board.key}-{number + 1}"]
         builds.append(shlex.join([*words, *(link or ["--ip", ip]), *folder]))
         workers.append(f"serial:/dev/ttyUSB{number}" if link else f"board:{ip}")
     return (builds[:1] if link else builds), workers

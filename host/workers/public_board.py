@@ -11,12 +11,14 @@ from deep3.compiler.layout import most_buffers
 from deep3.compiler.lowering import lower
 from deep3.compiler.network.layers import Dropout
 from deep3.compiler.network.network import Network
+from deep3.compiler.streaming import Streamed, stream
 from deep3.errors import Deep3Error
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12, to_q3_12
 from deep3.hdl.contract.program import Loss
 from deep3.host.board.by_address import open_board
 from deep3.host.board.counters import Counters
+from deep3.host.board.streamed import StreamedBoard
 from deep3.host.global_network.global_network import GlobalNetwork, Weights
 
 from .open import parse_workers
@@ -79,6 +81,8 @@ class Board:
             self._stack = stack.pop_all()
         self._network: Network | None = None
         self._batch = 0
+        self._program: Streamed | None = None
+        self._streamed: StreamedBoard | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -92,7 +96,9 @@ class Board:
         """Give the board back, and end a virtual one; harmless when repeated."""
         self._stack.close()
 
-    def load(self, network: Network, batch: int, weights: Weights | None = None, seed: int = 1) -> None:
+    def load(
+        self, network: Network, batch: int, weights: Weights | None = None, seed: int = 1, *, streamed: bool = False
+    ) -> None:
         """Write the programs of a network, and its weights.
 
         Parameters
@@ -103,6 +109,9 @@ class Board:
             Samples of a batch.
         weights
             See `weights`; None for Glorot's uniform ones, drawn with ``seed``, and biases zero.
+        streamed
+            Weights stay on this side and come over the link piece by piece, each time they are needed: forward only,
+            for networks whose weights do not fit.
 
         Raises
         ------
@@ -111,20 +120,22 @@ class Board:
         LinkError
             When the board does not answer any more.
         """
-        if any(isinstance(layer, Dropout) for layer in network.layers):
+        if any(isinstance(layer, Dropout) for layer in network.layers) and not streamed:
             raise BoardUseError(
                 "networks with dropout are for deep3.train, which scales their weights for a board"
             )
         try:
-            buffers = most_buffers(network, self.config, batch)
-            lowered = lower(network, self.config, batch, max(1, buffers))
+            if streamed:
+                self._program = stream(network, self.config, batch)
+            else:
+                buffers = most_buffers(network, self.config, batch)
+                self._board.load(lower(network, self.config, batch, max(1, buffers)))
+                self._program = None
         except ValueError as error:
             raise BoardUseError(f"network {network.widths} on {self._board.port.name}: {error}") from None
-        if weights is None:
-            weights = GlobalNetwork.initialise(network, 1.0, seed).weights
-        self._board.load(lowered)
+        self._streamed = None
         self._network, self._batch = network, batch
-        self.weights = weights
+        self.weights = GlobalNetwork.initialise(network, 1.0, seed).weights if weights is None else weights
 
     @property
     def weights(self) -> Weights:
@@ -139,7 +150,8 @@ class Board:
             For values out of range.
         """
         self._loaded()
-        return [from_q3_12(words) for words in self._board.read_weights()]
+        words = self._streamed.weights if self._streamed else self._board.read_weights()
+        return [from_q3_12(matrix) for matrix in words]
 
     @weights.setter
     def weights(self, weights: Weights) -> None:
@@ -148,7 +160,11 @@ class Board:
         matrices = [np.asarray(matrix, np.float64) for matrix in weights]
         if [matrix.shape for matrix in matrices] != expected:
             raise BoardUseError(f"weights must have the shapes {expected}, not {[matrix.shape for matrix in matrices]}")
-        self._board.write_weights([to_q3_12(matrix, f"weights {n + 1}") for n, matrix in enumerate(matrices)])
+        words = [to_q3_12(matrix, f"weights {n + 1}") for n, matrix in enumerate(matrices)]
+        if self._program is None:
+            self._board.write_weights(words)
+        else:
+            self._streamed = StreamedBoard(self._board, self._program, words)
 
     def train(self, x: ArrayLike, y: ArrayLike, rate: float, epochs: int = 1, seed: int = 1) -> None:
         """Stochastic gradient descent over the samples in order, ``epochs`` times.
@@ -174,6 +190,8 @@ class Board:
             When the engine cannot train or makes no progress; when the board does not answer any more.
         """
         words, labels = self._samples(x), np.asarray(y)
+        if self._streamed:
+            raise BoardUseError("weights that come over the link are not trained; load the network without streamed")
         if not len(words) or len(words) % self._batch or labels.shape != (len(words),):
             raise BoardUseError(
                 f"samples must be whole batches of {self._batch} with one label each, "
@@ -196,13 +214,18 @@ class Board:
         BoardError, LinkError
             As `train`.
         """
-        return self._board.predict(self._samples(x, saturate=True))
+        words = self._samples(x, saturate=True)
+        if self._streamed:
+            classes: NDArray[np.int64] = self._streamed.logits(words).argmax(axis=1)
+            return classes
+        return self._board.predict(words)
 
     def outputs(self, x: ArrayLike) -> NDArray[np.float64]:
         """Outputs of any number of samples, ``samples x classes``: logits as multiples of 2^-8, or of 2^-12 with a
         mean square loss; errors as `predict`."""
         bits = 8 if self._loaded().loss is Loss.SOFTMAX else 12
-        outputs: NDArray[np.float64] = self._board.logits(self._samples(x, saturate=True)) / float(1 << bits)
+        board = self._streamed or self._board
+        outputs: NDArray[np.float64] = board.logits(self._samples(x, saturate=True)) / float(1 << bits)
         return outputs
 
     def counters(self) -> Counters:

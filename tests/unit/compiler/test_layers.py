@@ -100,9 +100,9 @@ MAPS, VECTOR = (2, 4, 4), (8,)
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Dense(0), "every size must be an integer between 1 and 4093, not 0"),
+        (lambda: Dense(0), "every size must be an integer between 1 and 4096, not 0"),
         (lambda: Dense(3, "tanh"), "every function must be a Function, not 'tanh'"),
-        (lambda: Convolution(4094, (3, 3)), "every size must be an integer between 1 and 4093, not 4094"),
+        (lambda: Convolution(4097, (3, 3)), "every size must be an integer between 1 and 4096, not 4097"),
         (lambda: Convolution(4, 3), "kernel must be two integers between 1 and 4093, not 3"),
         (lambda: Convolution(4, (3, 3), (0, 1)), "stride must be two integers between 1 and 4093, not (0, 1)"),
         (

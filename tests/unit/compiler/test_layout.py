@@ -144,7 +144,7 @@ def test_bad_batches_and_buffers_are_named(batch: int, buffers: int) -> None:
     ("changes", "message"),
     [
         ({"sizes": (4,)}, "sizes must be a tuple of two or more layer sizes, not (4,)"),
-        ({"sizes": (4, 0, 2)}, "every size must be an integer between 1 and 4093, not 0"),
+        ({"sizes": (4, 0, 2)}, "every size must be an integer between 1 and 4096, not 0"),
         ({"sizes": (4, 3, 1)}, "the last of sizes (classes) must be 2 or more, not 1"),
         ({"functions": (Function.TANH,)}, "functions must be a tuple of 2, one a layer, not (<Function.TANH: 2>,)"),
         ({"functions": (2, 0)}, "every function must be a Function, not 2"),

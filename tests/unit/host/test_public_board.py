@@ -106,3 +106,22 @@ def test_addresses_that_are_none(address: str, message: str) -> None:
 def test_a_network_that_does_not_fit() -> None:
     with Board("golden", CONFIG) as board, pytest.raises(BoardUseError, match=r"^network \(4000, 4000, 2\) on "):
         board.load(type(NETWORK).uniform((4000, 4000, 2)), BATCH)
+
+
+def test_weights_may_come_over_the_link() -> None:
+    weights = [RNG.uniform(-0.5, 0.5, shape) for shape in NETWORK.weight_shapes]
+    with Board("golden", CONFIG) as whole, Board("golden", CONFIG) as streamed:
+        whole.load(NETWORK, BATCH, weights)
+        streamed.load(NETWORK, BATCH, weights, streamed=True)
+        np.testing.assert_array_equal(streamed.outputs(X), whole.outputs(X))
+        np.testing.assert_array_equal(streamed.predict(X), whole.predict(X))
+        for kept, written in zip(streamed.weights, whole.weights, strict=True):
+            np.testing.assert_array_equal(kept, written)
+        with pytest.raises(BoardUseError) as caught:
+            streamed.train(X, Y, rate=0.25)
+        assert str(caught.value) == (
+            "weights that come over the link are not trained; load the network without streamed"
+        )
+        streamed.load(NETWORK, BATCH, weights)
+        streamed.train(X, Y, rate=0.25)
+        assert not np.array_equal(streamed.weights[0], whole.weights[0])

@@ -1,6 +1,7 @@
 """What sizing tells its user to do: commands that parse, agree with its answer and train; warnings that hold."""
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -97,6 +98,34 @@ def test_a_share_of_a_model_leads_to_a_training_run(capsys: pytest.CaptureFixtur
     assert main([*words[1:], "--epochs", "0.5", "--runs", str(tmp_path), "--json"]) == 0
     run = json.loads(capsys.readouterr().out)
     assert (run["sizes"], run["local_sizes"]) == (report["global_network"], report["local_network"])
+
+
+def test_the_link_of_a_model_that_is_only_computed_forward(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "nets.py").write_text(NETS)
+    engine, model = tmp_path / "engine.toml", f"{tmp_path / 'nets.py'}:wide"
+    size_it = ["size", "--board", "ecpix5-85f", "--model", model, "--input-shape", "1,8,8", "--forward"]
+    assert main([*size_it, "--batch", "4", "-o", str(engine)]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"at 100 Mb/s +\d+ us a sample; \d+ us in all, limited by the link", out)
+    assert main([*size_it, "--batch", "4", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    config = EngineConfig.load(engine)
+    assert (config.digest, config.loss_unit) == (report["digest"], False)
+    assert report["weighed"][0]["sample_seconds"] == report["board_link"]["sample_seconds"]
+    words = shlex.split(report["commands"]["build"][0])
+    assert make_parser().parse_args(words[1:]).board == "ecpix5-85f"
+    for options, message in (
+        (["--workers", "2"], "--forward trains nothing and draws nothing; leave out --workers"),
+        (["--objective", "edp", "--max-joules", "1"],
+         "--forward trains nothing and draws nothing; leave out --objective, --max-joules"),
+    ):  # fmt: skip
+        assert main([*size_it, *options]) == 2
+        assert capsys.readouterr().err == f"deep3: {message}\n"
+    sizes = ["--features", "4", "--hidden", "3", "--classes", "2"]
+    assert main(["size", "--board", "ecpix5-85f", *sizes, "--forward"]) == 2
+    assert capsys.readouterr().err == "deep3: --forward is for --model\n"
 
 
 def test_size_of_a_model_leads_to_a_training_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
