@@ -150,15 +150,17 @@ def _errors(
 
 
 def activate(z: Floats, function: Function) -> Floats:
-    """The activation function, element by element."""
-    result = z
+    """The activation function, element by element, in place; ``z``."""
     if function is Function.TANH:
-        result = np.tanh(z)
+        np.tanh(z, out=z)
     elif function is Function.RELU:
-        result = np.maximum(z, 0)
+        np.maximum(z, 0, out=z)
     elif function is Function.SIGMOID:
-        result = 0.5 * (1 + np.tanh(0.5 * z))
-    return result
+        z *= 0.5
+        np.tanh(z, out=z)
+        z += 1
+        z *= 0.5
+    return z
 
 
 def _block_samples(network: Network) -> int:
@@ -200,7 +202,10 @@ def _activations(
 
 
 def _weigh(layer: Dense | Convolution, matrix: Floats, x: Floats) -> Floats:
-    z = x @ matrix[:, :-1].T + matrix[:, -1] if isinstance(layer, Dense) else convolve(layer, matrix, x)
+    if isinstance(layer, Convolution):
+        return activate(convolve(layer, matrix, x), layer.function)
+    z = x @ matrix[:, :-1].T
+    z += matrix[:, -1]
     return activate(z, layer.function)
 
 

@@ -21,12 +21,13 @@ OWNERS = {"config": ("timing",), "seed": ("timing", "learning"), "case": ("learn
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
-        choices=["engine", "timing", "link", "cost-model", "workers", "learning", "projection"],
+        choices=["engine", "timing", "link", "cost-model", "workers", "learning", "projection", "training"],
         help="engine: efficiency of array and schedule, from counters of the RTL; timing: frequency of a routed engine"
         "; link: payload at the RTL's line, goodput of the host on loopback; cost-model: predictions beside RTL, Yosys"
         " and this machine (about an hour); workers: a CPU worker on a busy machine, free and pinned to one core;"
         " learning: networks of the literature in the engine's arithmetic and in float32 (hours; each run on stderr);"
-        " projection: beside principal components on ISOLET, its growth with the samples, memory of 10 GB of them",
+        " projection: beside principal components on ISOLET, its growth with the samples, memory of 10 GB of them;"
+        " training: a CPU worker beside the machine's matrix product, what a run does beside training (half a minute)",
     )
     parser.add_argument("--config", metavar="FILE", help="timing: engine to route (TOML; default: 8x8)")
     parser.add_argument(
@@ -63,6 +64,10 @@ def _run(arguments: argparse.Namespace) -> Report:
         from deep3.host.measure.projection import bench_projection
 
         return {"bench": "projection", **bench_projection()}
+    if arguments.what == "training":
+        from deep3.host.measure.training import bench_training
+
+        return {"bench": "training", **bench_training()}
     # PyTorch takes seconds to import; the other commands do without it.
     if arguments.what == "learning":
         return {"bench": "learning", "cases": _run_learning(arguments.case, arguments.seed)}
@@ -108,6 +113,7 @@ def _describe(report: Report) -> str:
         "workers": _describe_workers,
         "learning": _describe_learning,
         "projection": _describe_projection,
+        "training": _describe_training,
     }
     return describers[report["bench"]](report)
 
@@ -174,6 +180,20 @@ def _describe_projection(report: Report) -> str:
             f"{stream['bytes'] / 1e9:.1f} GB of samples took {stream['peak_resident_bytes'] / 1e6:.0f} MB of memory",
         ]
     )
+
+
+def _describe_training(report: Report) -> str:
+    lines = [f"{'us of a batch':>20} {'compiled':>9} {'NumPy':>7} {'PyTorch':>8} {'of sgemm':>9}"]
+    for step in report["steps"]:
+        times = [1e6 * step[f"{name}_s"] for name in ("compiled", "numpy", "pytorch")]
+        name = f"{'-'.join(map(str, step['sizes']))}, {step['batch']}"
+        lines.append(f"{name:>20} {times[0]:>9.0f} {times[1]:>7.0f} {times[2]:>8.0f} {step['peak_share']:>9.0%}")
+    return "\n".join([
+        *lines,
+        f"10 epochs of ISOLET: {report['overhead_share']:.0%} of {1000 * report['run_s']:.0f} ms beside projection and "
+        f"training; {report['overhead_share_with_folder']:.0%} of {1000 * report['run_with_folder_s']:.0f} ms with a "
+        f"run folder, and {1000 * report['plot_s']:.0f} ms for its picture",
+    ])
 
 
 def _describe_engine(report: Report) -> str:

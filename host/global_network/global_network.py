@@ -128,9 +128,10 @@ class GlobalNetwork:
 
     def evaluated_weights(self) -> Weights:
         """A copy of the weights as the whole network computes with them, scaled by the shares that were sampled."""
-        found = self.copy().weights
+        found = [matrix.copy() for matrix in self.weights]
         for matrix, share in zip(found, self._input_shares, strict=True):
-            matrix[:, :-1] *= share
+            if share != 1:
+                matrix[:, :-1] *= share
         return found
 
     def outputs(self, x: NDArray[np.float32]) -> NDArray[np.float32]:

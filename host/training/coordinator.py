@@ -211,7 +211,7 @@ class Coordinator:
     def _work(self, number: int, task: Task) -> None:
         """In the worker's thread: train, and report whatever comes of it, or the run would wait for ever."""
         started_s = time.monotonic()
-        inputs, labels = self._data.inputs[task.rows], self._data.labels[task.rows]
+        inputs, labels = self._data.inputs.take(task.rows, axis=0), self._data.labels.take(task.rows)
         try:
             trained = self._workers[number].backend.train(
                 task.weights, inputs, labels, task.rate, task.seed, task.state

@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import sgemm
 
-from deep3.compiler.network.reference import slope
+from deep3.compiler.network.reference import activate, slope
 from deep3.compiler.optimisers.optimiser import Adagrad, Momentum
 from deep3.hdl.contract.fixed_point import STEPS
-from deep3.hdl.contract.program import Function, Loss
+from deep3.hdl.contract.program import Loss
 
 from .dense_steps import DRAWN, DenseStep, DenseSteps, DropoutStep, Floats
 
@@ -73,23 +73,10 @@ def _forward(net: DenseSteps, factors: list[Floats]) -> None:
         values = step.values[:, :-1]
         if isinstance(step, DenseStep):
             np.matmul(before, step.weights.T, out=values)
-            _activate(values, step.function)
+            activate(values, step.function)
         else:
             np.multiply(before[:, :-1], kept, out=values)
         before = step.values
-
-
-def _activate(z: Floats, function: Function) -> None:
-    """In place."""
-    if function is Function.RELU:
-        np.maximum(z, 0, out=z)
-    elif function is Function.TANH:
-        np.tanh(z, out=z)
-    elif function is Function.SIGMOID:
-        z *= 0.5
-        np.tanh(z, out=z)
-        z += 1
-        z *= 0.5
 
 
 def _backward(net: DenseSteps, factors: list[Floats], labels: NDArray[np.int64], rate: float) -> None:
