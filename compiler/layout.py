@@ -120,7 +120,7 @@ class Layout:
     def diagonals(self) -> tuple[int, ...]:
         """Words on the diagonals of the matrices that an optimiser multiplies by (`compiler.optimisers.passes`)."""
         decay = self.optimiser.decay_word(self.batch)
-        return (DIAGONAL,) * self.optimiser.state + (decay,) * (decay > 0)
+        return (DIAGONAL,) * self.optimiser.elementwise + (decay,) * (decay > 0)
 
     def diagonal(self, word: int) -> int:
         """Address in A of the matrix with this one of `diagonals`."""
@@ -194,14 +194,14 @@ class Layout:
 
     @property
     def zeros(self) -> int:
-        """Address in W of zeros for all lanes, of an optimiser with a state."""
+        """Address in W of zeros for all lanes, of an optimiser that takes passes over words."""
         ends = [base + len(table.words(self.config.rows)) for table, base in self.constants.items()]
         return max(ends, default=self.weights[-1].end)
 
     @property
     def weights_end(self) -> int:
         """First address of W behind weights and constants."""
-        return self.zeros + (self.config.columns if self.optimiser.state else 0)
+        return self.zeros + (self.config.columns if self.optimiser.elementwise else 0)
 
     @cached_property
     def state(self) -> tuple[Matrix, ...]:
@@ -227,7 +227,7 @@ class Layout:
     def errors_end(self) -> int:
         """First address of E behind the errors and the scratch for one tile of the largest matrix."""
         end = self.errors[-1].end
-        if not self.optimiser.state:
+        if not self.optimiser.elementwise:
             return end
         return end + max(min(weights.rows, self.config.columns) * weights.pitch for weights in self.weights)
 

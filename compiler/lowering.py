@@ -15,8 +15,8 @@ from deep3.hdl.contract.program import Loss, StartParameters
 from . import dense
 from .convolution import backward, forward, pool, update
 from .layout import Layout
-from .optimisers import adagrad, momentum, passes
-from .optimisers.optimiser import SGD, Adagrad, Momentum, Optimiser
+from .optimisers import adagrad, descent
+from .optimisers.optimiser import SGD, Adagrad, Optimiser
 from .phase import Orientation, Phase
 from .schedule import schedule
 from .steps import Readout, Step
@@ -213,18 +213,13 @@ def _update(layout: Layout, number: int) -> Phase:
     matrix = step.matrix or 0
     if isinstance(step.operation, Dense):
         # Parts of the rows can only be computed where rows are tiles.
-        whole = not optimiser.state or layout.scratch(matrix).rows == layout.weights[matrix].rows
+        whole = not optimiser.elementwise or layout.scratch(matrix).rows == layout.weights[matrix].rows
         phase = schedule(dense.update(layout, number), layout.config, list(Orientation) if whole else [Orientation.A])
     else:
         phase = update.update(layout, number)
     if isinstance(optimiser, Adagrad):
         return adagrad.update(layout, number, phase)
-    if isinstance(optimiser, Momentum):
-        return momentum.update(layout, number, phase)
-    weights = layout.weights[matrix]
-    # Before the gradients, which do not depend on weights any more: both are taken at the weights of before.
-    decaying = passes.decay(layout, passes.segments(layout, number), weights, weights)
-    return replace(phase, instructions=(*decaying, *phase.instructions))
+    return descent.update(layout, number, phase) if optimiser.elementwise else phase
 
 
 def _backward(layout: Layout, number: int) -> Phase:

@@ -48,6 +48,9 @@ class Run:
 
     def __init__(self, lowered: Lowered, rng: np.random.Generator, scale: float, seed: int) -> None:
         self.lowered = lowered
+        for each in lowered.training.instructions:
+            read = {each.stream_memory, each.load_memory, each.aux_memory} - {Memory.NONE}
+            assert len(read) == 2 + (each.aux_memory is not Memory.NONE), "each walk reads a memory of its own"
         layout, network = lowered.layout, lowered.layout.network
         self.samples = words(rng, (2, layout.batch, network.inputs), 4096)
         self.labels = rng.integers(0, network.classes, (2, layout.batch)).astype(np.uint16)
@@ -127,8 +130,8 @@ def random_words(run: Run) -> dict[str, Matrices]:
         what = kind(layout, instruction)
         if instruction.mode not in (Mode.UPDATE, Mode.ADAGRAD):
             continue
-        if what == "scratch" and instruction.aux.base < layout.state[0].base:
-            # Adagrad's gradients: the next to read them tells which weights they are of.
+        if what == "scratch" and not (layout.state and instruction.aux.base >= layout.state[0].base):
+            # Upon zeros: the next to read them tells which weights they are of.
             waiting |= drained(instruction, instruction.out, run.random, banks)
             continue
         if waiting:
