@@ -26,8 +26,9 @@ def train(worker: str, epochs: float, **options: object) -> deep3.TrainResult:
     [
         {"optimiser": "adagrad", "rate": 0.05, "schedule": "linear", "weight_decay": 0.01},
         {"optimiser": "momentum", "rate": 0.02, "ratio": 0.5, "schedule": "cosine", "weight_decay": 0.001},
+        {"optimiser": "sgd", "rate": 0.1, "schedule": "constant", "weight_decay": 0.01},
     ],
-    ids=["adagrad", "momentum"],
+    ids=["adagrad", "momentum", "sgd"],
 )
 def test_virtual_boards_train_the_bits_of_golden_engines(options: dict[str, object]) -> None:
     virtual, golden = (train(worker, 0.5, **options).model.weights for worker in ("virtual:2", "golden:2"))
