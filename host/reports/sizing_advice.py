@@ -8,7 +8,7 @@ from deep3.compiler.network.layers import MAX_SIZE
 from deep3.compiler.optimisers.optimiser import SGD
 from deep3.cost_model.boards import BoardDescription, board_names, load_board
 from deep3.cost_model.choice import NothingFits
-from deep3.cost_model.design import Design, LocalDesign, ModelDesign, Task, Work
+from deep3.cost_model.design import LocalDesign, ModelDesign, Task, Work
 from deep3.cost_model.local_network import LocalNetwork, losses_of_accuracy
 from deep3.cost_model.sizing import size
 from deep3.hdl.contract.station import DEFAULT_IP

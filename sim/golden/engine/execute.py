@@ -167,6 +167,9 @@ def _post(chain: Chain, memories: Memories, sums: Tensor, buffer_offset: int, ra
         if plan.aux is None:
             mode = instruction.mode.name
             raise ProgramError(f"aux_memory of {mode} must be ACTIVATION, WEIGHT or ERROR, not NONE")
+        if instruction.aux_memory in (instruction.stream_memory, instruction.load_memory):
+            name = instruction.aux_memory.name
+            raise ProgramError(f"aux_memory must be another than stream and load read, not {name}")
         positions = memories.located(plan.aux, buffer_offset).index_select(0, chain.aux_places).to(torch.int64)
         return clear_positions(positions, instruction.position_bits)
 

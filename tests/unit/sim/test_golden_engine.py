@@ -211,6 +211,18 @@ def test_writes_outside_a_space_are_named(space: Space, address: int, message: s
         Engine(CONFIG).write(space, address, np.zeros(2, np.uint16))
 
 
+def test_a_memory_that_two_walks_read_is_named() -> None:
+    """Gateware reads one of them."""
+    lowered, engine = small()
+    program = lowered.training.instructions
+    slot = next(slot for slot, each in enumerate(program) if each.mode is Mode.UPDATE)
+    changed = dataclasses.replace(program[slot], stream_memory=Memory.WEIGHT)
+    encoding = CONFIG.encoding
+    engine.write(Space.PROGRAM, slot * encoding.words, np.array(changed.encode(encoding), np.uint16))
+    with pytest.raises(ProgramError, match=r"^aux_memory must be another than stream and load read, not WEIGHT$"):
+        engine.start(lowered.training.start(lowered.layout, 1, (9000, 0)))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
