@@ -53,7 +53,7 @@ CASES = {
     "lenet5-adagrad": Case(CONVOLUTIONAL["LeNet-5"], _mnist, 64, 6, 422, rate=0.01, optimiser="adagrad"),
     "cifar10-quick": Case(CONVOLUTIONAL["CIFAR-10 quick"], _cifar10, 16, 6, 281, rate=0.02),
     "svhn-net": Case(CONVOLUTIONAL["SVHN"], _cifar10, 16, 6, 281, rate=0.02),
-    "keywords": Case(Network.uniform((*KEYWORDS.sizes[:-1], 10), Function.RELU), spoken_digits, 16, 20, 152, rate=0.02),
+    "keywords": Case(Network.uniform((*KEYWORDS.sizes[:-1], 10), Function.RELU), spoken_digits, 16, 20, 152, rate=0.05),
 }
 """By name. The network for SVHN learns a part of CIFAR-10, of the same size; Deep KWS learns spoken digits."""
 
