@@ -33,7 +33,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, metavar="N", help="timing: seed of the placer (default 1); learning: this only of 1, 2, 3"
     )
-    parser.add_argument("--case", metavar="NAME", help="learning: this one only, such as lenet5-sgd")
+    parser.add_argument("--case", metavar="NAME", help="learning: this one only, such as lenet5-sgd (default: all)")
 
 
 def _run(arguments: argparse.Namespace) -> Report:
