@@ -10,10 +10,6 @@ from .link_time import LinkTime
 
 __all__ = ["StreamedTime"]
 
-TURN_EXCHANGES = 2
-"""Questions and answers from the end of a piece to the beginning of the next: whether the engine is idle, and START.
-The first falls away where the words of the next piece arrive last."""
-
 
 @dataclass(frozen=True)
 class StreamedTime:
@@ -72,20 +68,24 @@ class StreamedTime:
         link, layout = self.link, self.streamed.layout
         coming = [*self.piece_link_seconds[1:], self.piece_link_seconds[0]]
         samples = link.words_seconds(layout.inputs.words)
+        seconds = link.exchange_seconds(0, layout.outputs.words)
         if self.streamed.pieces[-1].reads_inputs:
-            alone = samples
+            seconds += samples
         else:
             coming[-1] += samples
-            alone = 0.0
-        pairs = zip(self.piece_compute_seconds, coming, strict=True)
         if len(coming) % 2:
             # The first piece lies where the last one works.
-            *overlapped, last = pairs
-            busy = sum(map(max, overlapped)) + sum(last)
-        else:
-            busy = sum(map(max, pairs))
-        turn = TURN_EXCHANGES * link.round_trip_seconds + link.packet_seconds(START_BYTES)
-        return busy + alone + len(coming) * turn + link.exchange_seconds(0, layout.outputs.words)
+            seconds += coming[-1]
+            coming[-1] = 0.0
+        for compute, words in zip(self.piece_compute_seconds, coming, strict=True):
+            seconds += max(compute, words) + self._turn_seconds(words >= compute)
+        return seconds
+
+    def _turn_seconds(self, known: bool) -> float:
+        """From the end of a piece to the beginning of the next: START and its answer, and where the end is not
+        ``known`` from answers to the words, a question before."""
+        exchanges = 1 if known else 2
+        return exchanges * self.link.round_trip_seconds + self.link.packet_seconds(START_BYTES)
 
     @property
     def sample_seconds(self) -> float:

@@ -91,7 +91,7 @@ class StreamedBoard:
                     found.append(self._outputs())
                 if writes_inputs:
                     self._write_inputs(batch)
-                self._port.flush()
+                # A START is taken behind all that was sent before.
                 self._port.start(self._streamed.start_of(piece))
                 running = piece
         self._wait_idle()
