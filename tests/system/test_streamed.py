@@ -6,6 +6,7 @@ from golden_board import golden_board
 from streamed_network import BATCH, CONFIG, NETWORK, data, expected
 
 from deep3.compiler.lowering import lower
+from deep3.compiler.network import reference
 from deep3.compiler.network.network import Network
 from deep3.compiler.streaming import stream
 from deep3.cost_model.boards import load_board
@@ -19,7 +20,7 @@ from deep3.host.board.streamed import StreamedBoard
 from deep3.host.board.virtual import VirtualBoard
 from deep3.host.link.session import Session
 from deep3.host.link.udp import UdpTransport
-from deep3.host.measure.networks import CONVOLUTIONAL, KEYWORDS
+from deep3.host.measure.networks import ALEXNET, CONVOLUTIONAL, KEYWORDS
 from deep3.sim.golden.engine.engine import Engine
 from deep3.sim.golden.port import GoldenPort
 
@@ -56,3 +57,24 @@ def test_published_networks_on_the_engine_of_a_board(name: str) -> None:
     whole.load(lower(network, large, 3, 1))
     whole.write_weights(weights)
     np.testing.assert_array_equal(outputs, whole.logits(samples))
+
+
+@pytest.mark.verify
+def test_alexnet_in_pieces_computes_what_float_does() -> None:
+    """No engine holds its weights; 1,268 pieces against floating point."""
+    config = EngineConfig(
+        rows=16, columns=8, convolution=True, loss_unit=False, max_layers=16, activation_bank_words=65536,
+        weight_bank_words=8192,
+    )  # fmt: skip
+    rng = np.random.default_rng(1)
+    weights = [
+        np.round(4096 * np.sqrt(2 / (columns - 1)) * rng.standard_normal((rows, columns), np.float32)).astype(np.int16)
+        for rows, columns in ALEXNET.weight_shapes
+    ]
+    samples = np.round(rng.normal(0, 2048, (1, ALEXNET.inputs))).astype(np.int16)
+    board = StreamedBoard(Board(GoldenPort(Engine(config)), config), stream(ALEXNET, config, 1), weights)
+    outputs = board.logits(samples) / 256
+    plain = [matrix / np.float32(4096) for matrix in weights]
+    wanted = reference.outputs(ALEXNET, plain, samples / np.float32(4096))
+    assert outputs.argmax() == wanted.argmax()
+    assert np.abs(outputs - wanted).max() < 0.03 * np.abs(wanted).max()
