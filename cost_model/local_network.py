@@ -10,8 +10,8 @@ from deep3.compiler.network.network import training_multiply_adds
 from deep3.compiler.tensors import pitch_words
 
 __all__ = [
-    "FEWEST_FEATURES", "MEASURED_RATIO", "SHARES", "GlobalNetwork", "LocalNetwork", "chain", "largest", "last",
-    "losses_of_accuracy", "operand_words", "ratio_losses",
+    "FEWEST_FEATURES", "MEASURED_MAPS_RATIO", "MEASURED_RATIO", "SHARES", "GlobalNetwork", "LocalNetwork", "chain",
+    "largest", "last", "losses_of_accuracy", "operand_words", "ratio_losses",
 ]  # fmt: skip
 
 STEPS = 64
@@ -20,6 +20,8 @@ SHARES = [step / STEPS for step in range(STEPS - 1, 0, -1)]
 MEASURED_RATIO = 0.25
 """Share of the hidden neurons down to which local networks were seen to reach the accuracy of the global one: from
 there on the embedding shrinks first."""
+MEASURED_MAPS_RATIO = 0.5
+"""The same of the maps of convolutions: a quarter cost LeNet-5 two points (docs/decisions/0010-embedding-length.md)."""
 FEWEST_FEATURES = 8
 MEASURED_EMBEDDING = 64
 MEASURED_FEATURES_SHARE = 0.25
@@ -95,7 +97,7 @@ def losses_of_accuracy(local: LocalNetwork, network: GlobalNetwork) -> list[str]
     if local.embedding < least:
         found.append(f"{local.embedding} of {network.features} inputs, fewer than {least}")
     if network.hidden:
-        found += ratio_losses(local.ratio, "hidden neurons")
+        found += ratio_losses(local.ratio, "hidden neurons", MEASURED_RATIO)
     few = MEASURED_CLASSES_SHARE * network.classes
     for inside, outside in zip(local.sizes[1:-1], network.hidden, strict=True):
         if inside < few <= outside:
@@ -103,9 +105,10 @@ def losses_of_accuracy(local: LocalNetwork, network: GlobalNetwork) -> list[str]
     return found
 
 
-def ratio_losses(ratio: float, what: str) -> list[str]:
-    """The share of ``what`` in words where it is smaller than any that was seen to reach the accuracy of the whole."""
-    return [f"{ratio:.0%} of the {what}, less than {MEASURED_RATIO:.0%}"] if ratio < MEASURED_RATIO else []
+def ratio_losses(ratio: float, what: str, least: float) -> list[str]:
+    """The share of ``what`` in words where it is smaller than ``least``, which was seen to reach the accuracy of the
+    whole."""
+    return [f"{ratio:.0%} of the {what}, less than {least:.0%}"] if ratio < least else []
 
 
 def largest(candidates: Sequence[T], fits: Callable[[T], bool]) -> int | None:

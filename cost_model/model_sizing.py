@@ -19,12 +19,12 @@ from .design import MOST_LAYERS, ModelDesign, ModelTask, link_kind
 from .devices import Device, load_device
 from .engine_choice import FEWEST_CLASSES, Shortage, geometries, layouts, shortages
 from .link_time import link_of
-from .local_network import MEASURED_RATIO, SHARES, last
+from .local_network import MEASURED_MAPS_RATIO, MEASURED_RATIO, SHARES, last
 from .local_network import largest as largest_that_fits
 from .routed import evidence_of, routed_shapes
 from .step_time import BoardStep
 
-__all__ = ["largest_batch", "size_model"]
+__all__ = ["largest_batch", "measured_ratio", "size_model"]
 
 SMALLEST_ARRAY = 4
 """An array that many times smaller than the largest is not weighed for a share of a network: it would not be faster."""
@@ -68,8 +68,10 @@ def size_model(
             if rows * columns >= least
             for ratio, lowered in _shares(task, networks, board, device, rows, columns, largest)
         ]
-        large = [design for design in found if design.ratio >= MEASURED_RATIO]
-        found = large or found
+        for least_ratio in (measured_ratio(task.network), MEASURED_RATIO):
+            if large := [design for design in found if design.ratio >= least_ratio]:
+                found = large
+                break
     if not found:
         raise NothingFits(_what_is_short(task, board, device, within, largest))
     return best_first(found)
@@ -158,6 +160,11 @@ def _slots(layout: Layout) -> int | None:
 
 def _fills(network: Network, columns: int) -> bool:
     return all(layer.maps % columns == 0 for layer in network.layers if isinstance(layer, Convolution))
+
+
+def measured_ratio(network: Network) -> float:
+    """Share down to which local networks were seen to reach about the accuracy of the whole."""
+    return MEASURED_RATIO if network.is_dense else MEASURED_MAPS_RATIO
 
 
 def largest_batch(design: ModelDesign) -> int:

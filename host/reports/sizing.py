@@ -6,7 +6,7 @@ from typing import Any
 from deep3.cost_model.choice import BUFFERS
 from deep3.cost_model.design import Design, LocalDesign, ModelDesign, link_kind, pareto_front
 from deep3.cost_model.local_network import losses_of_accuracy, ratio_losses
-from deep3.cost_model.model_sizing import largest_batch
+from deep3.cost_model.model_sizing import largest_batch, measured_ratio
 from deep3.cost_model.resources import memories, memory_uses
 from deep3.cost_model.sizing import embedding_range
 
@@ -58,7 +58,7 @@ def model_report(designs: list[ModelDesign], engine: str | None) -> dict[str, An
     best = designs[0]
     task = best.task
     builds, workers = build_commands(best.board, best.workers, engine or DEFAULT_ENGINE_FILE)
-    notes, losses = _notes(best), ratio_losses(best.ratio, "maps and hidden neurons")
+    notes, losses = _notes(best), _share_losses(best)
     if best.ratio < 1:
         notes.append(
             f"the model does not fit as a whole: each worker trains {best.ratio:.0%} of its maps and hidden neurons, "
@@ -84,6 +84,10 @@ def model_report(designs: list[ModelDesign], engine: str | None) -> dict[str, An
         "designs_weighed": len(designs),
         "weighed": [_model_point(design) for design in designs],
     }
+
+
+def _share_losses(best: ModelDesign) -> list[str]:
+    return ratio_losses(best.ratio, "maps and hidden neurons", measured_ratio(best.task.network))
 
 
 def _of_any(best: Design, engine: str | None) -> dict[str, Any]:

@@ -67,8 +67,9 @@ class Model:
 
     @property
     def weights(self) -> list[NDArray[np.float64]]:
-        """One matrix a layer, ``outputs x (inputs + 1)``; the last column holds the biases."""
-        return self.checkpoint.network.weights
+        """One matrix a layer, ``outputs x (inputs + 1)``, as `outputs` computes with them; the last column holds the
+        biases. Copies."""
+        return self.checkpoint.network.evaluated_weights()
 
     def outputs(self, x: ArrayLike) -> NDArray[np.float32]:
         """Outputs of the network (with softmax: the logits), ``samples x classes``.

@@ -163,9 +163,10 @@ def test_parts_of_a_model_begin_with_what_it_computes(nets: Path, capsys: pytest
         report(capsys, "train", "digits", "--model", "nets.py:Cnn", *TRAIN, "--epochs", "0.01", "--rate", "1e-9",
                "--ratio", "0.25")["run"]
     )  # fmt: skip
-    network, model = deep3.load(run).checkpoint.network, deep3.load_model("nets.py:Cnn", (1, 8, 8))
+    trained, model = deep3.load(run), deep3.load_model("nets.py:Cnn", (1, 8, 8))
+    network = trained.checkpoint.network
     assert network.local_topology() != network.topology == model.network
-    for matrix, expected in zip(network.evaluated_weights(), model.weights, strict=True):
+    for matrix, expected in zip(trained.weights, model.weights, strict=True):
         np.testing.assert_allclose(matrix, expected, atol=1e-3)
 
 
