@@ -7,6 +7,7 @@ dropped values move (1 - p)^2 as far as in PyTorch at the same rate.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from .tensors import DoesNotFit
 
 __all__ = ["engine_weights", "kept", "network_weights"]
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 
 def kept(steps: Sequence[Step]) -> tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 from deep3.hdl.contract.program import Function, Loss
@@ -85,7 +86,7 @@ class Network:
         """Fully connected layers; all hidden ones have the activation function ``hidden``."""
         return cls.dense(sizes, (hidden,) * (len(sizes) - 2) + (Function.IDENTITY,), loss)
 
-    @property
+    @cached_property
     def shapes(self) -> tuple[Shape, ...]:
         """Of a sample before the first layer and behind each."""
         shapes = [self.input_shape]
@@ -98,7 +99,7 @@ class Network:
         """Numbers of the layers that have weights."""
         return tuple(number for number, layer in enumerate(self.layers) if isinstance(layer, Dense | Convolution))
 
-    @property
+    @cached_property
     def weight_shapes(self) -> tuple[Pair, ...]:
         """Of the matrices of weights, one for each of `trained`."""
         pairs = zip(self.layers, self.shapes, strict=False)

@@ -9,6 +9,7 @@ from typing import Any
 
 from deep3.compiler.optimisers.optimiser import OPTIMISERS
 from deep3.host.global_network.learning_rate import SCHEDULES
+from deep3.host.global_network.schemes import SCHEMES
 from deep3.host.records.progress import MakeProgress, ProgressBar
 from deep3.host.training.interruption import raise_on_sigterm
 from deep3.host.training.repeat import BROUGHT_BY_CHECKPOINT, BROUGHT_BY_MODEL
@@ -89,6 +90,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=SCHEDULES,
         help="how it goes on: constant; linear or cosine to a hundredth; step to an eighth, by halves (default step)",
     )
+    parser.add_argument(
+        "--scheme",
+        choices=SCHEMES,
+        help="how the updates of workers are joined. One by one: guarded, divided by the others that overlap, "
+        "or add, whole. In rounds, averaged: average; nesterov, with momentum; disjoint, of networks without common "
+        "neurons; rolling, of windows that move on (docs/workers.md; default guarded)",
+    )
+    _number(parser, "outer-momentum", float, "of --scheme nesterov")
     parser.add_argument("--optimiser", choices=OPTIMISERS, help="how gradients change weights (default sgd)")
     parser.add_argument(
         "--momentum",

@@ -1,6 +1,7 @@
 """The global network: subsampling into local networks, aggregation of their updates, evaluation (Deep3, Section 5)."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,17 +10,11 @@ from numpy.typing import NDArray
 from deep3.compiler.network import reference
 from deep3.compiler.network.layers import Convolution
 from deep3.compiler.network.network import Network
-from deep3.compiler.network.subsample import local_network, local_sizes, taken_from
+from deep3.compiler.network.subsample import local_network
 
-__all__ = ["Evaluation", "GlobalNetwork", "Sample", "Weights", "draw_sample", "gather", "scatter_add"]
+from .blocks import Sample, Weights, gather, scatter_add
 
-Weights = list[NDArray[np.float64]]
-"""One matrix for each layer that has weights, ``outputs x (inputs + 1)``; the last column holds the biases, as in the
-engine's memory (`compiler.network.network.Network.weight_shapes`)."""
-
-Sample = tuple[NDArray[np.int64], ...]
-"""For the input and every layer that has weights, the numbers of the neurons or maps that were sampled, ascending; of a
-sample of maps its channels. Empty for the whole network."""
+__all__ = ["Evaluation", "GlobalNetwork", "Sample", "Weights"]
 
 
 @dataclass(frozen=True)
@@ -31,37 +26,8 @@ class Evaluation:
     samples: int
 
 
-def draw_sample(network: Network, ratio: float, rng: np.random.Generator) -> Sample:
-    """Which neurons and maps a local network takes: hidden ones drawn without replacement."""
-    if ratio == 1:
-        return ()
-    sizes = taken_from(network)
-    return tuple(
-        np.sort(rng.choice(size, taken, replace=False)).astype(np.int64)
-        for size, taken in zip(sizes, local_sizes(sizes, ratio), strict=True)
-    )
-
-
-def gather(network: Network, matrices: Weights, sample: Sample) -> Weights:
-    """A copy of the parts of a network's matrices, weights or of their shapes, that lie between the sampled neurons and
-    maps, biases included."""
-    if not sample:
-        return [matrix.copy() for matrix in matrices]
-    return [matrix[block] for matrix, block in zip(matrices, _blocks(network, sample), strict=True)]
-
-
-def scatter_add(network: Network, matrices: Weights, sample: Sample, difference: Weights) -> None:
-    """Add a local network's change to the parts that `gather` takes, in place."""
-    if not sample:
-        for matrix, change in zip(matrices, difference, strict=True):
-            matrix += change
-        return
-    for matrix, block, change in zip(matrices, _blocks(network, sample), difference, strict=True):
-        matrix[block] += change
-
-
 class GlobalNetwork:
-    """The network that the coordinator holds in float64.
+    """The network that the coordinator holds in float32.
 
     Parameters
     ----------
@@ -71,18 +37,18 @@ class GlobalNetwork:
         Share of the hidden neurons and maps in a local network. Local networks see their hidden layers through fewer
         inputs, so evaluation scales the weights that leave a hidden layer by the share that was sampled.
     weights
-        See `Weights`; kept, not copied.
+        See `Weights`; rounded to float32, and those that are kept, not copied.
     """
 
-    def __init__(self, topology: Network, ratio: float, weights: Weights) -> None:
+    def __init__(self, topology: Network, ratio: float, weights: Sequence[NDArray[np.floating]]) -> None:
         self.topology = topology
         self.ratio = ratio
-        self.weights = weights
+        self.weights: Weights = [np.ascontiguousarray(matrix, np.float32) for matrix in weights]
         local = local_network(topology, ratio)
         self._input_shares = [part / whole for part, whole in zip(local.widths, topology.widths, strict=True)][:-1]
 
     @classmethod
-    def of_model(cls, topology: Network, ratio: float, weights: Weights) -> "GlobalNetwork":
+    def of_model(cls, topology: Network, ratio: float, weights: Sequence[NDArray[np.floating]]) -> "GlobalNetwork":
         """The network that computes as a whole what a model with these weights does.
 
         Those that leave a hidden layer grow by as much as their inputs in a local network are fewer.
@@ -97,7 +63,7 @@ class GlobalNetwork:
         """Glorot's uniform weights for the local network's sizes, biases zero; every value is within Q3.12."""
         rng = np.random.default_rng(seed)
         local = local_network(topology, ratio)
-        weights: Weights = []
+        weights = []
         for number, shape, (outputs, inputs) in zip(
             topology.trained, topology.weight_shapes, local.weight_shapes, strict=True
         ):
@@ -136,27 +102,10 @@ class GlobalNetwork:
 
     def outputs(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """``samples x inputs`` to ``samples x classes``: logits, before any softmax."""
-        scaled = [matrix.astype(np.float32) for matrix in self.evaluated_weights()]
-        return reference.outputs(self.topology, scaled, x).astype(np.float32, copy=False)
+        return reference.outputs(self.topology, self.evaluated_weights(), x).astype(np.float32, copy=False)
 
     def evaluate(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> Evaluation:
         """Accuracy and mean loss (cross entropy, or half the squared distance to one-hot) on labelled samples."""
         outputs = self.outputs(x)
         loss = reference.losses(self.topology, outputs, y).mean()
         return Evaluation(float((outputs.argmax(axis=1) == y).mean()), float(loss), len(y))
-
-
-def _blocks(network: Network, sample: Sample) -> list[tuple[NDArray[np.int64], ...]]:
-    """Open-mesh indices of each matrix's sampled rows and columns, the bias column among them.
-
-    What a layer before gives as one map takes a column for each weight of a kernel, or behind a flattening for each of
-    its pixels; they lie side by side.
-    """
-    found = []
-    for (_, columns), whole, before, taken in zip(
-        network.weight_shapes, taken_from(network)[:-1], sample[:-1], sample[1:], strict=True
-    ):
-        each = (columns - 1) // whole
-        inputs = (before[:, None] * each + np.arange(each)).ravel()
-        found.append(np.ix_(taken, np.append(inputs, columns - 1)))
-    return found

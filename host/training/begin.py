@@ -169,6 +169,8 @@ def make_schedule(
         evaluate_every=max(1, iterations // _validations(samples, assignments, validation_samples)),
         deterministic=settings.deterministic,
         shape=settings.schedule,
+        scheme=settings.scheme,
+        outer_momentum=settings.outer_momentum,
     )
 
 

@@ -115,7 +115,7 @@ class Checkpoint:
             raise CheckpointError("network is missing")
         topology = network_from_dict(json.loads(str(arrays["network"])))
         weights = [
-            _numbers(arrays, f"weights_{layer}", shape).astype(np.float64)
+            _numbers(arrays, f"weights_{layer}", shape).astype(np.float32)
             for layer, shape in enumerate(topology.weight_shapes)
         ]
         class_names = tuple(map(str, arrays["class_names"].tolist()))

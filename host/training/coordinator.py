@@ -4,25 +4,27 @@ import math
 import queue
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from deep3.errors import Deep3Error
-from deep3.host.global_network.global_network import Weights
+from deep3.host.global_network.blocks import Weights
 from deep3.host.global_network.learning_rate import learning_rate
+from deep3.host.global_network.sampling import Turn
+from deep3.host.global_network.schemes import SCHEMES
 from deep3.host.records.events import Evaluated, Event, Finished, Started, Stopped, Updated, WorkerLost
 from deep3.host.workers.assignment import Assignment, Worker
 from deep3.host.workers.tasks import Failure, Task, Update
 
 from .interruption import put_off_interruptions
 from .state import RunState
+from .training_set import TrainingSet
+from .worker_thread import WorkerThread
 
-__all__ = ["Coordinator", "CoordinatorError", "Diverged", "Observer", "Schedule", "TrainingSet"]
+__all__ = ["Coordinator", "CoordinatorError", "Diverged", "Observer", "Schedule"]
 
 WORKER_ERRORS = (Deep3Error, OSError)
 """What ends a worker but not the run."""
@@ -38,21 +40,6 @@ class CoordinatorError(Deep3Error):
 
 class Diverged(CoordinatorError):
     """Training that has left the numbers."""
-
-
-@dataclass(frozen=True)
-class TrainingSet:
-    """What the workers train on and the coordinator validates on: ``samples x features`` Q3.12 words and labels.
-
-    The test samples are for the best network at the end of a run: nothing before looks at them.
-    """
-
-    inputs: NDArray[np.int16]
-    labels: NDArray[np.int64]
-    validation_inputs: NDArray[np.float32]
-    validation_labels: NDArray[np.int64]
-    test_inputs: NDArray[np.float32] | None = None
-    test_labels: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +60,12 @@ class Schedule:
     evaluate_every
         Pushes between two validations.
     deterministic
-        Take the workers' updates in turns, so that a run is repeated bit for bit; faster workers then wait.
+        Take the workers' updates in turns, so that a run is repeated bit for bit; faster workers then wait. Of no
+        effect with a scheme in rounds, which repeat anyway.
+    scheme
+        A key of `host.global_network.schemes.SCHEMES`.
+    outer_momentum
+        Of the schemes that have one.
     """
 
     samples: float
@@ -83,6 +75,8 @@ class Schedule:
     evaluate_every: int
     deterministic: bool
     shape: str = "step"
+    scheme: str = "guarded"
+    outer_momentum: float = 0.5
 
 
 class Coordinator:
@@ -90,7 +84,8 @@ class Coordinator:
 
     The `while` of the printed algorithm must read "error >= delta and iterations <= maximum"; that is what runs here.
     Each worker trains in a thread of its own; everything else happens in the thread that calls `run`. A worker gets its
-    next task once its last update has been added: it never starts from weights that lack its own work.
+    next task once its last update has been added: it never starts from weights that lack its own work. A scheme in
+    rounds waits for the last worker of each.
 
     Parameters
     ----------
@@ -119,12 +114,14 @@ class Coordinator:
         self._data = data
         self._workers = workers
         self._schedule = schedule
+        self._scheme = SCHEMES[schedule.scheme]
         self._observer = observer
         self._keep = keep
         self._results: queue.SimpleQueue[Update | Failure | KeyboardInterrupt] = queue.SimpleQueue()
         self._early: dict[int, Update | Failure] = {}
+        self._round: dict[int, Update] = {}
         self._interruption: KeyboardInterrupt | None = None
-        self._executors: list[ThreadPoolExecutor] = []
+        self._threads: list[WorkerThread] = []
         self._began_s = 0.0
 
     def run(self) -> None:
@@ -147,10 +144,12 @@ class Coordinator:
             with ExitStack() as stack, put_off_interruptions(self._interrupt):
                 # Threads of BLAS spin for a while after every product, and products of the coordinator are small.
                 stack.enter_context(threadpool_limits(1, user_api="blas"))
-                self._executors = [
-                    stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix=name)) for name in names
-                ]
+                for number, worker in enumerate(self._workers):
+                    self._threads.append(WorkerThread(number, worker, self._data, self._results.put))
+                    stack.callback(self._threads[number].close)
                 error = self._train()
+                if self._interruption is not None:
+                    raise self._interruption
         except (CoordinatorError, KeyboardInterrupt) as stop:
             reason = str(stop) or ("terminated" if type(stop) is not KeyboardInterrupt else "interrupted")
             self._observer(Stopped(state.iteration, reason, state.seconds))
@@ -170,23 +169,31 @@ class Coordinator:
             result = self._next_result()
             if isinstance(result, Failure):
                 self._drop(result)
-                continue
-            self._add(result)
-            if state.iteration % schedule.evaluate_every == 0:
+            else:
+                self._round[result.worker] = result
+            before = state.iteration
+            if not self._scheme.synchronous or all(
+                number in self._round for number in state.turns if state.workers[number].task is not None
+            ):
+                self._join()
+            if state.iteration // schedule.evaluate_every > before // schedule.evaluate_every:
                 error, evaluated = self._evaluate(), state.iteration
                 self._keep(state)
         return error if evaluated == state.iteration else self._evaluate()
 
     def _give_tasks(self) -> bool:
-        """A task for every worker that has none, as far as there are samples; whether any is under way."""
+        """A task for every worker that has none, as far as there are samples, or in rounds for all at once; whether any
+        is under way."""
         state = self._state
-        for number in state.turns:
-            worker, assignment = state.workers[number], self._workers[number].assignment
-            batches = self._batches(assignment)
-            if worker.task is None and batches:
-                worker.task = self._prepare(number, batches)
-                state.samples += worker.task.rows.size
-                self._submit(number, worker.task)
+        waiting = [number for number in sorted(state.turns) if state.workers[number].task is None]
+        if self._scheme.synchronous and len(waiting) < len(state.turns):
+            return True
+        for number in waiting if self._scheme.synchronous else state.turns:
+            batches = self._batches(self._workers[number].assignment)
+            if state.workers[number].task is None and batches:
+                state.workers[number].task = task = self._prepare(number, batches)
+                state.samples += task.rows.size
+                self._submit(number, task)
         return any(state.workers[number].task is not None for number in state.turns)
 
     def _batches(self, assignment: Assignment) -> int:
@@ -198,7 +205,9 @@ class Coordinator:
         """What a worker does next: NetworkSubsampling and GetNextDataBatch."""
         state, assignment = self._state, self._workers[number].assignment
         worker = state.workers[number]
-        sample = assignment.draw_sample(worker.sampling)
+        active = sorted(state.turns)
+        turn = Turn(active.index(number), len(active), worker.pushes, state.seed, worker.sampling)
+        sample = self._scheme.draw(assignment.network, assignment.ratio, turn)
         rows = worker.stream.take(batches, assignment.batch)
         progress = min(1.0, state.iteration / self._schedule.iterations)
         rate = learning_rate(self._schedule.rate, assignment.ratio, progress, self._schedule.shape)
@@ -206,19 +215,7 @@ class Coordinator:
         return Task(sample, *state.parts(number, sample), rows, rate, seed, state.iteration)
 
     def _submit(self, number: int, task: Task) -> None:
-        self._executors[number].submit(self._work, number, task)
-
-    def _work(self, number: int, task: Task) -> None:
-        """In the worker's thread: train, and report whatever comes of it, or the run would wait for ever."""
-        started_s = time.monotonic()
-        inputs, labels = self._data.inputs.take(task.rows, axis=0), self._data.labels.take(task.rows)
-        try:
-            trained = self._workers[number].backend.train(
-                task.weights, inputs, labels, task.rate, task.seed, task.state
-            )
-            self._results.put(Update(number, task, trained, started_s, time.monotonic() - started_s))
-        except Exception as error:
-            self._results.put(Failure(number, error))
+        self._threads[number].submit(task)
 
     def _interrupt(self, interruption: KeyboardInterrupt) -> None:
         """In a signal handler: end the run before the next result."""
@@ -238,18 +235,27 @@ class Coordinator:
                 return self._early.pop(turn)
             result = self._results.get()
             if isinstance(result, Update | Failure):
-                if not self._schedule.deterministic:
+                if self._scheme.synchronous or not self._schedule.deterministic:
                     return result
                 self._early[result.worker] = result
 
-    def _add(self, update: Update) -> None:
-        state, worker, task = self._state, self._workers[update.worker], update.task
-        state.add(update)
-        state.multiply_adds += len(task.rows) * worker.assignment.batch_multiply_adds
+    def _join(self) -> None:
+        """Add what has come, in the order of the workers' numbers."""
+        state = self._state
+        updates = [self._round.pop(number) for number in sorted(self._round)]
+        if not updates:
+            return
+        state.join(updates, self._scheme, self._schedule.outer_momentum)
         state.seconds = time.monotonic() - self._began_s
+        for iteration, update in enumerate(updates, state.iteration - len(updates) + 1):
+            self._report(iteration, update)
+
+    def _report(self, iteration: int, update: Update) -> None:
+        state, worker, task = self._state, self._workers[update.worker], update.task
+        state.multiply_adds += len(task.rows) * worker.assignment.batch_multiply_adds
         self._observer(
             Updated(
-                iteration=state.iteration,
+                iteration=iteration,
                 worker=worker.name,
                 rate=task.rate,
                 batches=len(task.rows),

@@ -57,6 +57,10 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Learning rate for the mean gradient of a batch; None for 0.1, with momentum 0.03, with Adagrad 0.01.
     schedule
         How it falls over the run: "constant", "linear", "cosine" or "step".
+    scheme
+        How the workers' updates are joined: "guarded", "add", "average", "nesterov", "disjoint" or "rolling".
+    outer_momentum
+        Of the scheme "nesterov".
     optimiser
         "sgd", "momentum" or "adagrad".
     momentum
@@ -116,6 +120,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         epochs: float = 30.0,
         rate: float | None = None,
         schedule: str = "step",
+        scheme: str = "guarded",
+        outer_momentum: float = 0.5,
         optimiser: str = "sgd",
         momentum: float | None = None,
         weight_decay: float = 0.0,
@@ -136,6 +142,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.epochs = epochs
         self.rate = rate
         self.schedule = schedule
+        self.scheme = scheme
+        self.outer_momentum = outer_momentum
         self.optimiser = optimiser
         self.momentum = momentum
         self.weight_decay = weight_decay

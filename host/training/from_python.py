@@ -80,8 +80,8 @@ def train(
         for fully connected layers of the option hidden.
     **options
         Of `host.training.settings.TrainSettings`: hidden, workers, activation, loss, batch, n_push, ratio, epochs,
-        rate, schedule, optimiser, momentum, weight_decay, projection, embedding (or "auto"), error_threshold,
-        validation_share, seed, deterministic and so on.
+        rate, schedule, scheme, outer_momentum, optimiser, momentum, weight_decay, projection, embedding (or "auto"),
+        error_threshold, validation_share, seed, deterministic and so on.
 
     Raises
     ------

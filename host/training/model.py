@@ -66,7 +66,7 @@ class Model:
         return self.checkpoint.class_names
 
     @property
-    def weights(self) -> list[NDArray[np.float64]]:
+    def weights(self) -> list[NDArray[np.float32]]:
         """One matrix a layer, ``outputs x (inputs + 1)``, as `outputs` computes with them; the last column holds the
         biases. Copies."""
         return self.checkpoint.network.evaluated_weights()

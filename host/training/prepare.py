@@ -11,8 +11,8 @@ from deep3.host.data import Dataset
 from deep3.host.projection.projection import Projection, fit_projection
 from deep3.host.projection.scaling import fit_scaling
 
-from .coordinator import TrainingSet
 from .settings import SettingsError, TrainSettings
+from .training_set import TrainingSet
 
 __all__ = ["Prepared", "prepare"]
 

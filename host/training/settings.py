@@ -13,6 +13,7 @@ from deep3.compiler.optimisers.optimiser import OPTIMISERS, Momentum, Optimiser,
 from deep3.errors import UsageError
 from deep3.hdl.contract.program import Function, Loss
 from deep3.host.global_network.learning_rate import SCHEDULES, learning_rate
+from deep3.host.global_network.schemes import SCHEMES
 
 __all__ = ["ACTIVATIONS", "ARRAYS", "AUTO", "LOSSES", "USUAL_RATES", "SettingsError", "TrainSettings"]
 
@@ -66,6 +67,10 @@ class TrainSettings:
     rate, schedule
         Learning rate for the mean gradient of a batch, None for that of `USUAL_RATES`; and how it falls over the run: a
         key of `host.global_network.learning_rate.SCHEDULES`.
+    scheme
+        Which neurons each worker gets and how updates are joined: a key of `host.global_network.schemes.SCHEMES`.
+    outer_momentum
+        Of the scheme nesterov.
     optimiser
         A key of `compiler.optimisers.optimiser.OPTIMISERS`; of sgd with a momentum that is not 0, momentum.
     momentum
@@ -111,6 +116,8 @@ class TrainSettings:
     epochs: float = 30.0
     rate: float | None = None
     schedule: str = "step"
+    scheme: str = "guarded"
+    outer_momentum: float = 0.5
     optimiser: str = "sgd"
     momentum: float | None = None
     weight_decay: float = 0.0
@@ -130,7 +137,7 @@ class TrainSettings:
         for size in self.hidden:
             _check("hidden", size, 1, MAX_SIZE)
         choices: dict[str, Iterable[str]] = {
-            "activation": ACTIVATIONS, "loss": LOSSES, "schedule": SCHEDULES, "optimiser": OPTIMISERS
+            "activation": ACTIVATIONS, "loss": LOSSES, "schedule": SCHEDULES, "scheme": SCHEMES, "optimiser": OPTIMISERS
         }  # fmt: skip
         for name, names in choices.items():
             if getattr(self, name) not in tuple(names):
@@ -146,6 +153,8 @@ class TrainSettings:
         except OptimiserError as error:
             raise SettingsError(str(error)) from None
         _check_above("rate", self.first_rate, 0, 100)
+        if not 0 <= self.outer_momentum < 1:
+            raise SettingsError(f"outer-momentum must be at least 0 and less than 1, not {self.outer_momentum!r}")
         _check("error-threshold", self.error_threshold, 0, 1)
         _check("validation-share", self.validation_share, 0.01, 0.9)
         _check("seed", self.seed, 0, (1 << 32) - 1)

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from deep3.compiler.optimisers.optimiser import SGD, Adagrad, Optimiser
 from deep3.errors import Deep3Error
 from deep3.host.data.arrays import read_npz
-from deep3.host.global_network.global_network import GlobalNetwork, Sample, Weights, gather, scatter_add
+from deep3.host.global_network.blocks import Sample, Weights, gather, scatter_add
+from deep3.host.global_network.global_network import GlobalNetwork
+from deep3.host.global_network.schemes import Joining, Scheme
 from deep3.host.workers.assignment import Assignment
 from deep3.host.workers.tasks import Task, Update
 
 __all__ = ["BatchStream", "RunState", "StateError", "WorkerState"]
 
-VERSION = 4
+VERSION = 5
 
 
 class StateError(Deep3Error):
@@ -33,18 +35,20 @@ class BatchStream:
     def __init__(self, rows: NDArray[np.int64], seed: Sequence[int]) -> None:
         self.generator = np.random.default_rng(list(seed))
         self.left = np.empty(0, dtype=np.int64)
+        """Of the last permutation."""
         self._rows = rows
 
     def take(self, batches: int, batch: int) -> NDArray[np.int64]:
         """Row numbers ``batches x batch``."""
         wanted = batches * batch
-        parts, there = [self.left], len(self.left)
+        parts, there = [self.left[:wanted]], len(self.left)
+        self.left = self.left[wanted:]
         while there < wanted:
-            parts.append(self._rows[self.generator.permutation(len(self._rows))])
-            there += len(self._rows)
-        found = np.concatenate(parts)
-        taken, self.left = found[:wanted], found[wanted:]
-        return taken.reshape(batches, batch)
+            order = self._rows[self.generator.permutation(len(self._rows))]
+            parts.append(order[: wanted - there])
+            self.left = order[wanted - there :]
+            there += len(order)
+        return np.concatenate(parts).reshape(batches, batch)
 
 
 @dataclass
@@ -57,6 +61,8 @@ class WorkerState:
         Random numbers of its subsamples, and of the seeds for its stochastic rounding.
     stream
         Its batches.
+    pushes
+        Of its updates that were added.
     task
         What it was given and has not brought back. A state that is loaded has it trained again: with the same seed, to
         the same bits.
@@ -65,6 +71,7 @@ class WorkerState:
     sampling: np.random.Generator
     rounding: np.random.Generator
     stream: BatchStream
+    pushes: int = 0
     task: Task | None = None
 
 
@@ -81,8 +88,12 @@ class RunState:
     kept
         What the optimiser keeps of each weight of the global network: nothing, Adagrad's sums for all workers together,
         or the velocities of each worker, as its own gradients make them.
+    seed
+        Of the run.
     turns
         Numbers of the workers that are left, the one whose turn it is first.
+    velocity
+        Of every weight, for schemes with momentum; empty before their first round, and with others.
     iteration
         Updates added.
     samples
@@ -98,7 +109,9 @@ class RunState:
     network: GlobalNetwork
     workers: list[WorkerState]
     kept: list[Weights] = field(default_factory=list)
+    seed: int = 0
     turns: list[int] = field(default_factory=list)
+    velocity: Weights = field(default_factory=list)
     iteration: int = 0
     samples: int = 0
     multiply_adds: int = 0
@@ -120,10 +133,10 @@ class RunState:
         ]
         holders = 0 if not optimiser.state else 1 if isinstance(optimiser, Adagrad) else len(workers)
         kept = [[np.zeros_like(matrix) for matrix in network.weights] for _ in range(holders)]
-        return cls(network, workers, kept, list(range(len(workers))))
+        return cls(network, workers, kept, seed, list(range(len(workers))))
 
     def kept_by(self, worker: int) -> Weights:
-        """What the optimiser keeps of each weight for a worker; changed by `add`."""
+        """What the optimiser keeps of each weight for a worker; changed by `join`."""
         return self.kept[min(worker, len(self.kept) - 1)] if self.kept else []
 
     def parts(self, worker: int, sample: Sample) -> tuple[Weights, Weights]:
@@ -131,14 +144,26 @@ class RunState:
         kept = self.kept_by(worker)
         return self.network.local_weights(sample), gather(self.network.topology, kept, sample) if kept else []
 
-    def add(self, update: Update) -> None:
-        """Take over what a worker made of its task; it then has none."""
-        self.network.add(update.task.sample, update.trained.difference)
-        if self.kept:
-            kept = self.kept_by(update.worker)
-            scatter_add(self.network.topology, kept, update.task.sample, update.trained.state_difference)
-        self.workers[update.worker].task = None
-        self.iteration += 1
+    @property
+    def others(self) -> float:
+        """Other local networks that train a hidden neuron while a worker does, on the average: N r - 1 for N workers
+        and the ratio r. Workers count by the updates they add: one a hundred times slower than another hardly does."""
+        pushes = [1 + self.workers[number].pushes for number in self.turns]
+        return max(0.0, self.network.ratio * sum(pushes) ** 2 / sum(count * count for count in pushes) - 1)
+
+    def join(self, updates: Sequence[Update], scheme: Scheme, momentum: float) -> None:
+        """Take over what workers made of their tasks, of which they then have none."""
+        if scheme.has_velocity and not self.velocity:
+            self.velocity = [np.zeros_like(matrix) for matrix in self.network.weights]
+        joining = Joining(self.others, momentum, self.velocity)
+        scheme.join(self.network, [(update.task.sample, update.trained.difference) for update in updates], joining)
+        for update in updates:
+            if self.kept:
+                kept = self.kept_by(update.worker)
+                scatter_add(self.network.topology, kept, update.task.sample, update.trained.state_difference)
+            worker = self.workers[update.worker]
+            worker.task, worker.pushes = None, worker.pushes + 1
+        self.iteration += len(updates)
 
     def save(self, path: Path) -> None:
         """Write arrays and, as JSON, the rest to one ``.npz`` file in one step."""
@@ -148,7 +173,8 @@ class RunState:
             for holder, kept in enumerate(self.kept)
             for layer, matrix in enumerate(kept)
         }
-        numbers = ("turns", "iteration", "samples", "multiply_adds", "seconds", "finished")
+        arrays |= {f"velocity_{layer}": matrix for layer, matrix in enumerate(self.velocity)}
+        numbers = ("seed", "turns", "iteration", "samples", "multiply_adds", "seconds", "finished")
         values: dict[str, Any] = {name: getattr(self, name) for name in numbers}
         values["workers"] = [_save_worker(worker, f"worker_{n}", arrays) for n, worker in enumerate(self.workers)]
         values["version"] = VERSION
@@ -198,8 +224,12 @@ class RunState:
             saved = arrays[f"weights_{layer}"]
             if saved.shape != matrix.shape:
                 raise ValueError(f"layer {layer} has weights of the shape {saved.shape}, not {matrix.shape}")
-            network.weights[layer] = saved.astype(np.float64)
-        state = cls.begin(network, assignments, 0, optimiser)
+            network.weights[layer] = saved.astype(np.float32)
+        state = cls.begin(network, assignments, int(values["seed"]), optimiser)
+        if "velocity_0" in arrays:
+            state.velocity = [np.zeros_like(matrix) for matrix in network.weights]
+            for layer, matrix in enumerate(state.velocity):
+                matrix[:] = arrays[f"velocity_{layer}"]
         for holder, kept in enumerate(state.kept):
             for layer, matrix in enumerate(kept):
                 matrix[:] = arrays[f"kept_{holder}_{layer}"]
@@ -221,6 +251,7 @@ def _save_worker(worker: WorkerState, name: str, arrays: "dict[str, NDArray[Any]
         "sampling": worker.sampling.bit_generator.state,
         "rounding": worker.rounding.bit_generator.state,
         "stream": worker.stream.generator.bit_generator.state,
+        "pushes": worker.pushes,
         "task": None,
     }
     if (task := worker.task) is not None:
@@ -240,6 +271,7 @@ def _load_worker(
     worker.rounding.bit_generator.state = values["rounding"]
     worker.stream.generator.bit_generator.state = values["stream"]
     worker.stream.left = arrays[f"{name}_left"]
+    worker.pushes = int(values["pushes"])
     if values["task"] is not None:
         worker.task = Task(
             sample=tuple(arrays[f"{name}_sample_{layer}"] for layer in range(values["task"]["sampled_layers"])),

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from deep3.compiler.network.network import Network
 from deep3.compiler.network.subsample import local_network
-from deep3.host.global_network.global_network import Sample, draw_sample
 
 from .base import Backend
 
@@ -46,10 +45,6 @@ class Assignment:
     def batch_multiply_adds(self) -> int:
         """Of a training batch."""
         return self.batch * self.local_network.training_multiply_adds
-
-    def draw_sample(self, rng: np.random.Generator) -> Sample:
-        """Which neurons and maps the worker takes for its next push."""
-        return draw_sample(self.network, self.ratio, rng)
 
 
 @dataclass(frozen=True)

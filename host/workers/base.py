@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deep3.errors import Deep3Error, UsageError
-from deep3.host.global_network.global_network import Weights
+from deep3.host.global_network.blocks import Weights
 
 __all__ = ["Backend", "BackendError", "Trained", "WorkerUsageError"]
 
@@ -58,7 +58,7 @@ class Backend(Protocol):
         labels: NDArray[np.int64],
         rate: float,
         seed: int,
-        state: Sequence[NDArray[np.float64]] = (),
+        state: Sequence[NDArray[np.float32]] = (),
     ) -> Trained:
         """Gradient descent over a sequence of batches by the rule of the worker's optimiser
         (`compiler.optimisers.optimiser`). What it keeps from batch to batch comes with the task and goes back with the
@@ -67,7 +67,7 @@ class Backend(Protocol):
         Parameters
         ----------
         weights
-            Initial weights of the local network, see `host.global_network.global_network.Weights`; not changed.
+            Initial weights of the local network, see `host.global_network.blocks.Weights`; not changed.
         inputs
             ``batches x batch x features`` Q3.12 words.
         labels

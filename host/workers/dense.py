@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deep3.compiler.network.network import Network
 from deep3.compiler.optimisers.optimiser import SGD, Optimiser
-from deep3.host.global_network.global_network import Weights
+from deep3.host.global_network.blocks import Weights
 
 from .base import Trained
 from .compiled_push import CompiledPush, PushBuildError, compiled_function
@@ -47,7 +47,7 @@ class DenseBackend:
         labels: NDArray[np.int64],
         rate: float,
         seed: int,
-        state: Sequence[NDArray[np.float64]] = (),
+        state: Sequence[NDArray[np.float32]] = (),
     ) -> Trained:
         """See `host.workers.base.Backend.train`; ``seed`` is that of dropout, nothing else here is random.
 
@@ -57,16 +57,16 @@ class DenseBackend:
             When `CompiledPush` cannot be compiled.
         """
         net, push = self._for_batches_of(inputs.shape[1])
-        initial = [matrix.astype(np.float32) for matrix in weights]
+        initial = [np.asarray(matrix, np.float32) for matrix in weights]
         for step, matrix in zip(net.dense, initial, strict=True):
             step.weights[...] = matrix
         if net.optimiser.state:
-            initial += [matrix.astype(np.float32) for matrix in state or [np.zeros(m.shape) for m in weights]]
+            initial += [np.asarray(matrix, np.float32) for matrix in state] or [np.zeros_like(m) for m in initial]
             for step, matrix in zip(net.dense, initial[len(weights) :], strict=True):
                 step.state[...] = matrix
         correct = push(inputs, labels, rate, net.draw(len(inputs), seed))
         after = [step.weights for step in net.dense] + [step.state for step in net.dense if net.optimiser.state]
-        changes = [(now - then).astype(np.float64) for now, then in zip(after, initial, strict=True)]
+        changes = [now - then for now, then in zip(after, initial, strict=True)]
         return Trained(changes[: len(weights)], correct, changes[len(weights) :])
 
     def close(self) -> None:

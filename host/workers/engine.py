@@ -13,7 +13,7 @@ from deep3.compiler.optimisers.optimiser import SGD, Optimiser
 from deep3.hdl.contract.fixed_point import STEPS, from_q3_12, saturate_q3_12
 from deep3.hdl.contract.program import Counter
 from deep3.host.board.board import Board
-from deep3.host.global_network.global_network import Weights
+from deep3.host.global_network.blocks import Weights
 
 from .base import BackendError, Trained
 from .engine_choice import what_fits
@@ -60,12 +60,12 @@ class FpgaBackend:
         labels: NDArray[np.int64],
         rate: float,
         seed: int,
-        state: Sequence[NDArray[np.float64]] = (),
+        state: Sequence[NDArray[np.float32]] = (),
     ) -> Trained:
         """See `host.workers.base.Backend.train`."""
         rounded = [saturate_q3_12(matrix) for matrix in engine_weights(self._steps, weights)]
         initial = [words for words, _ in rounded]
-        initial_state = self._state_words(state or [np.zeros(matrix.shape) for matrix in weights])
+        initial_state = self._state_words(state or [np.zeros_like(matrix) for matrix in weights])
         self._board.write_weights(initial, initial_state)
         try:
             self._board.train(inputs, labels, rate, seed)
@@ -75,7 +75,7 @@ class FpgaBackend:
         counters = self._board.counters()
         change = [from_q3_12(after) - from_q3_12(before) for after, before in zip(final, initial, strict=True)]
         return Trained(
-            network_weights(self._steps, change),
+            _float32(network_weights(self._steps, change)),
             correct=counters.totals[Counter.CORRECT],
             state_difference=self._state_difference(final_state, initial_state),
             clipped=counters.saturations + sum(clipped for _, clipped in rounded),
@@ -86,7 +86,7 @@ class FpgaBackend:
         """Give the board back."""
         self._board.close()
 
-    def _state_words(self, state: Sequence[NDArray[np.float64]]) -> list[NDArray[np.int16]]:
+    def _state_words(self, state: Sequence[NDArray[np.float32]]) -> list[NDArray[np.int16]]:
         """The state as the engine keeps it; empty for an optimiser without one. Sums that are too large for a word are
         the largest, as they are on the engine: nothing was lost that should be counted."""
         if not self._optimiser.state:
@@ -98,7 +98,7 @@ class FpgaBackend:
         if not self._optimiser.state:
             return []
         change = [(a.astype(np.float64) - b) * self._state_unit for a, b in zip(after, before, strict=True)]
-        return network_weights(self._steps, change, self._optimiser.state_power)
+        return _float32(network_weights(self._steps, change, self._optimiser.state_power))
 
     def _load(self, topology: Network, batch: int, optimiser: Optimiser) -> None:
         config, name = self._board.config, self._board.port.name
@@ -115,3 +115,7 @@ class FpgaBackend:
             raise BackendError(f"local network {topology.widths} on {name}: {error}") from None
         self._steps = lowered.layout.steps
         self._board.load(lowered)
+
+
+def _float32(matrices: Sequence[NDArray[np.floating]]) -> Weights:
+    return [matrix.astype(np.float32) for matrix in matrices]

@@ -1,5 +1,6 @@
 """A board in the hands of a Python program, with samples and weights as numbers."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -19,7 +20,7 @@ from deep3.hdl.contract.program import Loss
 from deep3.host.board.by_address import open_board
 from deep3.host.board.counters import Counters
 from deep3.host.board.streamed import StreamedBoard
-from deep3.host.global_network.global_network import GlobalNetwork, Weights
+from deep3.host.global_network.global_network import GlobalNetwork
 
 from .open import parse_workers
 
@@ -97,7 +98,13 @@ class Board:
         self._stack.close()
 
     def load(
-        self, network: Network, batch: int, weights: Weights | None = None, seed: int = 1, *, streamed: bool = False
+        self,
+        network: Network,
+        batch: int,
+        weights: Sequence[NDArray[np.floating]] | None = None,
+        seed: int = 1,
+        *,
+        streamed: bool = False,
     ) -> None:
         """Write the programs of a network, and its weights.
 
@@ -138,7 +145,7 @@ class Board:
         self.weights = GlobalNetwork.initialise(network, 1.0, seed).weights if weights is None else weights
 
     @property
-    def weights(self) -> Weights:
+    def weights(self) -> list[NDArray[np.float64]]:
         """Weights on the board: one matrix a layer, ``outputs x (inputs + 1)`` multiples of 2^-12 in [-8, 8), the
         biases in the last column. Written, they are rounded, and must be in that range.
 
@@ -154,7 +161,7 @@ class Board:
         return [from_q3_12(matrix) for matrix in words]
 
     @weights.setter
-    def weights(self, weights: Weights) -> None:
+    def weights(self, weights: Sequence[NDArray[np.floating]]) -> None:
         network = self._loaded()
         expected = list(network.weight_shapes)
         matrices = [np.asarray(matrix, np.float64) for matrix in weights]

@@ -12,7 +12,7 @@ from deep3.compiler.network.network import Network
 from deep3.compiler.optimisers.optimiser import SGD, Adagrad, Momentum, Optimiser
 from deep3.hdl.contract.fixed_point import STEPS
 from deep3.hdl.contract.program import Function, Loss
-from deep3.host.global_network.global_network import Weights
+from deep3.host.global_network.blocks import Weights
 
 from .base import BackendError, Trained
 
@@ -59,14 +59,14 @@ class PytorchBackend:
         labels: NDArray[np.int64],
         rate: float,
         seed: int,
-        state: Sequence[NDArray[np.float64]] = (),
+        state: Sequence[NDArray[np.float32]] = (),
     ) -> Trained:
         """See `host.workers.base.Backend.train`; ``seed`` is that of dropout, nothing else here is random."""
         drawn = torch.Generator(self._device).manual_seed(seed)
         initial = self._tensors(weights)
         parameters = [before.clone().requires_grad_() for before in initial]
         # What an optimiser without a state is given is never looked at.
-        initial_state = self._tensors(state or [np.zeros(matrix.shape) for matrix in weights])
+        initial_state = self._tensors(state or [np.zeros_like(matrix) for matrix in weights])
         kept = [before.clone() for before in initial_state]
         x = torch.from_numpy(inputs).to(self._device).to(torch.float32) / STEPS
         x = x.reshape(*x.shape[:2], *self._topology.input_shape)
@@ -85,7 +85,7 @@ class PytorchBackend:
     def close(self) -> None:
         """Nothing to give back."""
 
-    def _tensors(self, matrices: Sequence[NDArray[np.float64]]) -> list[torch.Tensor]:
+    def _tensors(self, matrices: Sequence[NDArray[np.float32]]) -> list[torch.Tensor]:
         return [torch.tensor(matrix, dtype=torch.float32, device=self._device) for matrix in matrices]
 
     def _update(self, weights: torch.Tensor, kept: torch.Tensor, gradient: torch.Tensor, rate: float) -> None:
@@ -134,4 +134,4 @@ class PytorchBackend:
 
 
 def _differences(after: list[torch.Tensor], before: list[torch.Tensor]) -> Weights:
-    return [(a.detach() - b).cpu().numpy().astype(np.float64) for a, b in zip(after, before, strict=True)]
+    return [(a.detach() - b).cpu().numpy() for a, b in zip(after, before, strict=True)]

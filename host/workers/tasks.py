@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deep3.host.global_network.global_network import Sample, Weights
+from deep3.host.global_network.blocks import Sample, Weights
 
 from .base import Trained
 

@@ -45,6 +45,7 @@ CASES = [
     ("train digits --optimiser adagrad --rate 0.3 --worker golden", USAGE, "rates from 0.3 to 0.0375"),
     ("train digits --optimiser adagrad --momentum 0.9", USAGE, "momentum must be left out with the optimiser adagrad"),
     ("train digits --optimiser momentum --momentum 0", USAGE, "momentum must be between 0.0001 and 0.9999, not 0.0"),
+    ("train digits --outer-momentum 1", USAGE, "outer-momentum must be at least 0 and less than 1, not 1.0"),
     ("train digits --weight-decay 2", USAGE, "weight-decay must be between 0 and 1, not 2.0"),
     ("train digits --weight-decay -1", USAGE, "weight-decay must be between 0 and 1, not -1.0"),
     ("train digits --weight-decay 1e-9 --worker golden", USAGE, "must be between 3.05e-05 and 0.062498 on an engine"),

@@ -13,8 +13,9 @@ from deep3.hdl.contract.fixed_point import from_q3_12, to_q3_12
 from deep3.host.global_network.global_network import GlobalNetwork, Weights
 from deep3.host.link.errors import LinkError
 from deep3.host.records.events import Evaluated, Event, Finished, Started, Stopped, Updated, WorkerLost
-from deep3.host.training.coordinator import Coordinator, CoordinatorError, Diverged, Schedule, TrainingSet
+from deep3.host.training.coordinator import Coordinator, CoordinatorError, Diverged, Schedule
 from deep3.host.training.state import BatchStream, RunState
+from deep3.host.training.training_set import TrainingSet
 from deep3.host.workers.assignment import Assignment, Worker, equal_assignments
 from deep3.host.workers.base import Trained
 from deep3.host.workers.pytorch import PytorchBackend
@@ -129,11 +130,11 @@ def run(
 @settings(max_examples=15)
 @given(st.integers(1, 4), st.sampled_from([0.25, 0.5, 1.0]), st.booleans())
 def test_every_push_is_added_exactly_once(workers: int, ratio: float, deterministic: bool) -> None:
-    trained, log = run([Adder() for _ in range(workers)], ratio, deterministic=deterministic)
+    trained, log = run([Adder() for _ in range(workers)], ratio, deterministic=deterministic, scheme="add")
     local_parameters = network(ratio).local_topology().parameters
     added = sum((new - old).sum() for new, old in zip(trained.weights, network(ratio).weights, strict=True))
     assert len(log.updates) == 12
-    assert added == pytest.approx(12 * local_parameters * 2.0**-12, rel=1e-9)
+    assert added == pytest.approx(12 * local_parameters * 2.0**-12, rel=1e-5)
 
 
 def test_a_worker_that_dies_is_reported_and_the_others_go_on() -> None:

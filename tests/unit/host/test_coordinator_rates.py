@@ -11,14 +11,15 @@ from deep3.compiler.network.network import Network
 from deep3.hdl.contract.fixed_point import to_q3_12
 from deep3.host.global_network.global_network import GlobalNetwork, Weights
 from deep3.host.records.events import Evaluated, Event, Finished, Updated, WorkerLost
-from deep3.host.training.coordinator import Coordinator, Schedule, TrainingSet
+from deep3.host.training.coordinator import Coordinator, Schedule
 from deep3.host.training.state import RunState
+from deep3.host.training.training_set import TrainingSet
 from deep3.host.workers.assignment import Worker, equal_assignments
 from deep3.host.workers.base import Trained
 
 SIZES = (4, 8, 6, 3)
 SAMPLES = 60
-MARK = 2.0**-24
+MARK = 2.0**-14
 """Share of itself that a weight grows by with every push: too little to hide the whole number it started from."""
 
 LONGEST_RUN_S = 20
@@ -87,7 +88,7 @@ def train(
     markers = [Marker() for _ in range(workers)]
     schedule = Schedule(
         samples=iterations * 12, iterations=iterations, rate=0.2, error_threshold=threshold,
-        evaluate_every=evaluate_every, deterministic=deterministic,
+        evaluate_every=evaluate_every, deterministic=deterministic, scheme="add",
     )  # fmt: skip
     shares = equal_assignments(network.topology, ratio, SAMPLES, batch=6, n_push=2, workers=workers)
     team = [Worker(str(number), markers[number], shares[number]) for number in range(workers)]

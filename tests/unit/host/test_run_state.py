@@ -3,6 +3,7 @@
 import signal
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ from deep3.compiler.network.network import Network
 from deep3.compiler.optimisers.optimiser import SGD, Adagrad, Momentum, Optimiser
 from deep3.hdl.contract.fixed_point import from_q3_12, to_q3_12
 from deep3.host.global_network.global_network import GlobalNetwork
+from deep3.host.global_network.schemes import SCHEMES
 from deep3.host.records.events import Event, Stopped, Updated
-from deep3.host.training.coordinator import Coordinator, Schedule, TrainingSet
+from deep3.host.training.coordinator import Coordinator, Schedule
 from deep3.host.training.interruption import Terminated, raise_on_sigterm
 from deep3.host.training.state import VERSION, RunState, StateError
+from deep3.host.training.training_set import TrainingSet
 from deep3.host.workers.assignment import Assignment, Worker, equal_assignments
 from deep3.host.workers.pytorch import PytorchBackend
 
@@ -51,7 +54,12 @@ def fresh(ratio: float, seed: int = 1) -> GlobalNetwork:
 
 
 def go_on(
-    state: RunState, shares: list[Assignment], stop_after: int | None, number: int, optimiser: Optimiser = SGD
+    state: RunState,
+    shares: list[Assignment],
+    stop_after: int | None,
+    number: int,
+    optimiser: Optimiser = SGD,
+    scheme: str = "guarded",
 ) -> list[Event]:
     """Run to the end, or until a signal that comes after so many updates; the events."""
     events: list[Event] = []
@@ -65,7 +73,7 @@ def go_on(
         Worker(f"w{n}", PytorchBackend(share.local_network, optimiser=optimiser), share)
         for n, share in enumerate(shares)
     ]
-    coordinator = Coordinator(state, training_set(), workers, SCHEDULE, observe)
+    coordinator = Coordinator(state, training_set(), workers, replace(SCHEDULE, scheme=scheme), observe)
     if stop_after is None:
         coordinator.run()
     else:
@@ -83,22 +91,24 @@ def reloaded(state: RunState, shares: list[Assignment], ratio: float, optimiser:
         return RunState.load(path, fresh(ratio, seed=9), shares, optimiser)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.integers(1, 3),
     st.sampled_from([0.5, 1.0]),
     st.lists(st.integers(1, ITERATIONS - 1), min_size=1, max_size=3, unique=True),
     st.sampled_from([SGD, Momentum(0.75), Adagrad(weight_decay=0.01)]),
+    st.sampled_from(list(SCHEMES)),
 )
 def test_an_interrupted_run_goes_on_to_the_same_bits(
-    workers: int, ratio: float, stops: list[int], optimiser: Optimiser
+    workers: int, ratio: float, stops: list[int], optimiser: Optimiser, scheme: str
 ) -> None:
     shares = assignments(workers, ratio)
     whole = RunState.begin(fresh(ratio), shares, 5, optimiser)
-    expected = go_on(whole, shares, None, signal.SIGINT, optimiser)
+    expected = go_on(whole, shares, None, signal.SIGINT, optimiser, scheme)
     state, events = RunState.begin(fresh(ratio), shares, 5, optimiser), []
     for stop in [*sorted(stops), None]:
-        events += go_on(state, shares, stop, signal.SIGINT, optimiser)
+        if stop is None or stop > state.iteration:
+            events += go_on(state, shares, stop, signal.SIGINT, optimiser, scheme)
         state = reloaded(state, shares, ratio, optimiser)
     assert len(state.kept) == {SGD: 0, Momentum(0.75): workers}.get(optimiser, 1)
     for kept, wanted in zip(state.kept, whole.kept, strict=True):
@@ -107,7 +117,9 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
     assert (state.iteration, state.samples, state.multiply_adds) == (ITERATIONS, whole.samples, whole.multiply_adds)
     assert state.finished
     assert updates(events) == updates(expected)
-    assert sum(isinstance(event, Stopped) for event in events) == len(stops)
+    assert [event.iteration for event in events if isinstance(event, Stopped)] == sorted(
+        {event.iteration for event in events if isinstance(event, Stopped)}
+    )
 
 
 def updates(events: list[Event]) -> list[tuple[int, str, float, int]]:

@@ -44,7 +44,7 @@ def stepped(
     topology: Network, optimiser: Optimiser, weights: Weights, inputs: np.ndarray, labels: np.ndarray
 ) -> Weights:
     """Weights after all batches with gradients written out and PyTorch's optimiser, in float64."""
-    parameters = [torch.tensor(matrix, requires_grad=True) for matrix in weights]
+    parameters = [torch.tensor(matrix, dtype=torch.float64, requires_grad=True) for matrix in weights]
     descent = of_torch(parameters, optimiser)
     for x, y in zip(from_q3_12(inputs), labels, strict=True):
         shaped = x.reshape(-1, *topology.input_shape)
