@@ -5,7 +5,9 @@ from numpy.typing import NDArray
 
 from deep3.errors import Deep3Error
 
-__all__ = ["FRACTION_BITS", "MAX_VALUE", "STEPS", "RangeError", "from_q3_12", "saturate_q3_12", "to_q3_12"]
+__all__ = [
+    "FRACTION_BITS", "MAX_VALUE", "STEPS", "RangeError", "from_q3_12", "round_q3_12", "saturate_q3_12", "to_q3_12",
+]  # fmt: skip
 
 FRACTION_BITS = 12
 STEPS = 1 << FRACTION_BITS
@@ -42,6 +44,16 @@ def saturate_q3_12(values: NDArray[np.floating]) -> tuple[NDArray[np.int16], int
     steps = np.rint(values * STEPS)
     clipped = np.clip(steps, -32768, 32767)
     return clipped.astype(np.int16), int(np.count_nonzero(steps != clipped))
+
+
+def round_q3_12(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
+    """The values of the words of `saturate_q3_12`, and how many were clipped."""
+    steps = np.rint(values * np.float32(STEPS))
+    clipped = int(np.count_nonzero((steps < -32768) | (steps > 32767)))
+    if clipped:
+        np.clip(steps, -32768, 32767, out=steps)
+    steps *= np.float32(1 / STEPS)
+    return steps, clipped
 
 
 def from_q3_12(words: NDArray[np.int16]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deep3.compiler.network.document import network_from_dict, network_to_dict
 from deep3.errors import Deep3Error
-from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12
+from deep3.hdl.contract.fixed_point import round_q3_12
 from deep3.host.data import Origin
 from deep3.host.data.arrays import read_npz
 from deep3.host.global_network.global_network import GlobalNetwork
@@ -58,8 +58,8 @@ class Checkpoint:
         ProjectionError
             For samples with another number of features.
         """
-        words, clipped = saturate_q3_12(self.projection.transform(x))
-        return self.network.outputs(from_q3_12(words).astype(np.float32)), clipped
+        inputs, clipped = round_q3_12(self.projection.transform(x))
+        return self.network.outputs(inputs), clipped
 
     def save(self, path: Path) -> None:
         """Write to ``path`` in one step: whoever reads it finds the old file or the new one, never a part."""

@@ -1,6 +1,7 @@
 """Training from a Python program: `deep3.train`."""
 
 import dataclasses
+import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,8 +116,7 @@ def train(
             return _from_folder(train_into_folder(settings, dataset, module))
         done = train_in_memory(dataset, settings, module)
     trained = Model(done.checkpoint)
-    outputs, _ = done.checkpoint.outputs(dataset.x_test)
-    accuracy = float((outputs.argmax(axis=1) == dataset.y_test).mean())
+    accuracy, samples = (math.nan, 0) if done.tested is None else (done.tested.accuracy, done.tested.samples)
     report = {
         "run": None,
         "data": dataset.name,
@@ -125,7 +125,7 @@ def train(
         "clipped_inputs": done.clipped,
         "joint": {
             "test_accuracy": accuracy,
-            "test_samples": len(dataset.y_test),
+            "test_samples": samples,
             "validation_accuracy": done.validation_accuracy,
             "best_iteration": done.checkpoint.iteration,
             "iterations": done.updates,

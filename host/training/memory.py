@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deep3.host.data import Dataset
-from deep3.host.global_network.global_network import GlobalNetwork
+from deep3.host.global_network.global_network import Evaluation, GlobalNetwork
 from deep3.host.records.events import Event, WorkerLost
 from deep3.host.records.history import History
 
@@ -36,6 +36,8 @@ class InMemory:
         Of the whole run.
     clipped
         Validation and test values that left Q3.12 and were saturated.
+    tested
+        That network on the test samples; None where there are none.
     lost
         By the name of a worker that was lost, why.
     """
@@ -44,13 +46,14 @@ class InMemory:
     validation_accuracy: float
     updates: int
     clipped: int
+    tested: Evaluation | None
     lost: dict[str, str]
 
 
 def train_in_memory(
     dataset: Dataset, settings: TrainSettings, module: "nn.Module | GlobalNetwork | None" = None
 ) -> InMemory:
-    """Train on the training samples of a data set; the test samples, of which there may be none, are not looked at.
+    """Train on the training samples of a data set; the test samples, of which there may be none, see the best network.
 
     ``module`` is the model where it is not to be loaded by the name in the settings, or the network that it became.
 
@@ -75,8 +78,11 @@ def train_in_memory(
     assert best.checkpoint is not None
     assert history.best is not None  # Every run begins with an evaluation.
     lost = {name: part.lost for name, part in history.contributions.items() if part.lost is not None}
+    tested = None
+    if data.test_inputs is not None and data.test_labels is not None:
+        tested = best.checkpoint.network.evaluate(data.test_inputs, data.test_labels)
     return InMemory(
-        best.checkpoint, history.best.validation_accuracy, history.iteration, run.prepared.clipped, lost
+        best.checkpoint, history.best.validation_accuracy, history.iteration, run.prepared.clipped, tested, lost
     )
 
 

@@ -11,7 +11,7 @@ from deep3.compiler.exporters.state_dict import state_dict
 from deep3.compiler.importers.graph import ModelError
 from deep3.compiler.importers.model import import_model
 from deep3.compiler.network.network import Network
-from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12
+from deep3.hdl.contract.fixed_point import round_q3_12
 from deep3.hdl.contract.program import Loss
 from deep3.host.data import read_memory
 from deep3.host.projection.projection import Projection
@@ -125,8 +125,8 @@ class Model:
 
         Parameters and errors as `outputs`.
         """
-        words, _ = saturate_q3_12(self.checkpoint.projection.transform(read_memory("samples", x, None).x))
-        return from_q3_12(words).astype(np.float32).reshape(len(words), *self.network.input_shape)
+        inputs, _ = round_q3_12(self.checkpoint.projection.transform(read_memory("samples", x, None).x))
+        return inputs.reshape(len(inputs), *self.network.input_shape)
 
     def state_dict(self, module: "nn.Module", input_shape: tuple[int, ...] | None = None) -> "dict[str, torch.Tensor]":
         """The trained weights as a state of the module that the network was made of; it takes what `inputs` gives.

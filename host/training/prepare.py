@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12, to_q3_12
+from deep3.hdl.contract.fixed_point import round_q3_12, to_q3_12
 from deep3.host.data import Dataset
 from deep3.host.projection.projection import Projection, fit_projection
 from deep3.host.projection.scaling import fit_scaling
@@ -80,5 +80,4 @@ def prepare(
 
 
 def _unseen(projection: Projection, x: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
-    words, clipped = saturate_q3_12(projection.transform(x))
-    return from_q3_12(words).astype(np.float32), clipped
+    return round_q3_12(projection.transform(x))
