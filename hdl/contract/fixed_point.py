@@ -27,8 +27,9 @@ def to_q3_12(values: NDArray[np.floating], what: str) -> NDArray[np.int16]:
         When a rounded value is outside [-8, 8) or not a number; names ``what``, how many and the worst.
     """
     steps = np.rint(values * STEPS)
-    fits = (steps >= -32768) & (steps <= 32767)
-    if not fits.all():
+    # One pass each; NaN is neither.
+    if steps.size and not (steps.min() >= -32768 and steps.max() <= 32767):
+        fits = (steps >= -32768) & (steps <= 32767)
         wrong = values[~fits]
         worst = wrong[np.argmax(np.where(np.isnan(wrong), np.inf, np.abs(wrong)))]
         raise RangeError(

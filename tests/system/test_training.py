@@ -168,6 +168,7 @@ def test_an_interrupted_run_leaves_checkpoint_plot_and_a_message(
         f"deep3: {word}; run folder: {folder} (plot.png, checkpoint.npz); deep3 train --resume {folder} goes on\n"
     )
     assert (folder / "plot.png").exists()
+    assert any((folder / "tensorboard" / "joint").iterdir())
     assert main(["predict", str(folder / "checkpoint.npz")]) == 0
 
 
