@@ -27,7 +27,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         " and this machine (about an hour); workers: a CPU worker on a busy machine, free and pinned to one core;"
         " learning: networks of the literature in the engine's arithmetic and in float32 (hours; each run on stderr);"
         " projection: beside principal components on ISOLET, its growth with the samples, memory of 10 GB of them;"
-        " training: a CPU worker beside the machine's matrix product, what a run does beside training (half a minute)",
+        " training: a CPU worker beside the machine's matrix product, what a run does beside training, and projection",
     )
     parser.add_argument("--config", metavar="FILE", help="timing: engine to route (TOML; default: 8x8)")
     parser.add_argument(
@@ -193,6 +193,11 @@ def _describe_training(report: Report) -> str:
         f"10 epochs of ISOLET: {report['overhead_share']:.0%} of {1000 * report['run_s']:.0f} ms beside projection and "
         f"training; {report['overhead_share_with_folder']:.0%} of {1000 * report['run_with_folder_s']:.0f} ms with a "
         f"run folder, and {1000 * report['plot_s']:.0f} ms for its picture",
+        *(
+            f"coordinator, {'-'.join(map(str, case['sizes']))}, quarters: {case['coordinator_us']:.0f} us of a push"
+            for case in report["coordinator"]
+        ),
+        _describe_projection(report["projection"]),
     ])
 
 

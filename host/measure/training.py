@@ -1,4 +1,4 @@
-"""How near a CPU worker comes to the machine, and what a run does beside projection and training."""
+"""How near a CPU worker comes to the machine, and what projection, coordinator and all else in a run cost."""
 
 import contextlib
 import dataclasses
@@ -16,6 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from tqdm import tqdm
 
 from deep3.compiler.network.network import Network
 from deep3.errors import Deep3Error
@@ -54,7 +55,8 @@ class StepTiming:
 
 
 def bench_training() -> dict[str, Any]:
-    """``step_peak_share`` by sizes and batch, ``overhead_share``, and what they are made of.
+    """``step_peak_share`` by sizes and batch, ``overhead_share``, and what they are made of; ``pushes_per_second`` of
+    the coordinator by sizes (`host.training.coordinator_cost`), and ``projection`` (`host.measure.projection`).
 
     ``overhead_share`` is the share of the CPU time of `deep3.train` from data in memory that is neither projection nor
     training on the worker, ``overhead_share_with_folder`` that of a run that leaves its folder, but for the picture,
@@ -65,11 +67,15 @@ def bench_training() -> dict[str, Any]:
     DataError
         When ISOLET cannot be had.
     """
-    steps = _in_a_process(_measure_steps)
+    parts = tqdm((_measure_steps, _measure_overhead, _measure_coordinator, _measure_projection), unit="part")
+    steps, overhead, coordinator, projection = (_in_a_process(part) for part in parts)
     return {
         "step_peak_share": {f"{'-'.join(map(str, step.sizes))}, {step.batch}": step.peak_share for step in steps},
-        **_in_a_process(_measure_overhead),
+        **overhead,
+        "pushes_per_second": {"-".join(map(str, case.sizes)): case.pushes_per_second for case in coordinator},
+        "projection": projection,
         "steps": [dataclasses.asdict(step) for step in steps],
+        "coordinator": [dataclasses.asdict(case) for case in coordinator],
     }
 
 
@@ -145,6 +151,18 @@ def _cpu_seconds(run: Callable[[], object]) -> float:
     began_s = time.process_time()
     run()
     return time.process_time() - began_s
+
+
+def _measure_coordinator() -> list[Any]:
+    from deep3.host.training.coordinator_cost import bench_coordinator
+
+    return bench_coordinator()
+
+
+def _measure_projection() -> dict[str, Any]:
+    from .projection import bench_projection
+
+    return bench_projection(progress=False)
 
 
 def _measure_overhead() -> dict[str, float]:

@@ -10,6 +10,7 @@ from deep3.host.cli import main
 from deep3.host.measure import training
 from deep3.host.measure.training import StepTiming
 from deep3.host.training import prepare
+from deep3.host.training.coordinator_cost import CoordinatorTiming
 from deep3.host.workers.dense import DenseBackend
 
 
@@ -47,18 +48,28 @@ def test_the_report_in_words_and_as_json(
             "overhead_share": 0.25, "overhead_share_with_folder": 0.5,
             "run_s": 0.3, "run_with_folder_s": 0.4, "plot_s": 0.2,
         },
+        training._measure_coordinator: [CoordinatorTiming((257, 200, 26), 400, 80.0, 100.0, 12500.0)],
+        training._measure_projection: {
+            "cases": [], "cost_exponent": 0.9, "stream": {"bytes": 10**10, "peak_resident_bytes": 2 * 10**8},
+        },
     }  # fmt: skip
     monkeypatch.setattr(training, "_in_a_process", answers.__getitem__)
     assert main(["bench", "training", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["step_peak_share"] == {"150-50-26, 32": 0.5}
     assert report["overhead_share"] == 0.25
+    assert report["pushes_per_second"] == {"257-200-26": 12500.0}
+    assert report["projection"]["cost_exponent"] == 0.9
     assert main(["bench", "training"]) == 0
     assert capsys.readouterr().out == (
         "       us of a batch  compiled   NumPy  PyTorch  of sgemm\n"
         "       150-50-26, 32        20      60      300       50%\n"
         "10 epochs of ISOLET: 25% of 300 ms beside projection and training; 50% of 400 ms with a run folder, and 200 "
         "ms for its picture\n"
+        "coordinator, 257-200-26, quarters: 80 us of a push\n"
+        " beta length      dictionary ms       embedding ms incremental_pca ms covariance_eigh ms\n"
+        "seconds grow with samples to the power of 0.90\n"
+        "10.0 GB of samples took 200 MB of memory\n"
     )
 
 
