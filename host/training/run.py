@@ -5,6 +5,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,8 +131,7 @@ def _describe(run: Run) -> RunDescription:
         versions={
             "deep3": VERSION,
             "python": platform.python_version(),
-            "torch": version("torch"),
-            "numpy": version("numpy"),
+            **{name: version(name) for name in ("torch", "numpy") if find_spec(name)},
         },
         command=tuple(sys.argv),
         coefficient_energies=coefficient_energies,

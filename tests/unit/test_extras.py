@@ -74,19 +74,40 @@ SIZE = "size --board ecpix5-85f --features 64 --hidden 16 --classes 10 --picture
 @pytest.mark.parametrize(
     ("missing", "arguments", "message"),
     [
-        ("torch", "train digits", "deep3: train needs torch: pip install deep3[train]"),
+        ("torch", "train digits --worker golden:1", "deep3: train needs torch: pip install deep3[train]"),
         ("torch", "profile", "deep3: profile needs torch: pip install deep3[train]"),
         ("matplotlib", SIZE, "deep3: size needs matplotlib: pip install deep3[plot]"),
     ],
 )
 def test_a_command_names_the_extra_that_it_needs(tmp_path: Path, missing: str, arguments: str, message: str) -> None:
-    script = f"import sys; sys.modules[{missing!r}] = None; from deep3.host.cli import main; sys.exit(main())"
-    done = subprocess.run(
-        [sys.executable, "-c", script, *arguments.split()], capture_output=True, text=True, cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
-    )  # fmt: skip
+    done = run_without(missing, arguments, tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", message + "\n")
     assert not (tmp_path / "runs").exists()
+
+
+def test_fully_connected_layers_are_trained_without_pytorch(tmp_path: Path) -> None:
+    done = run_without("torch", "train digits --hidden 8 --epochs 1 --runs runs", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.glob("runs/*/checkpoint.npz")] == ["checkpoint.npz"]
+
+
+def run_without(missing: str, arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """The command where a package is not installed."""
+    script = f"""
+import sys
+from importlib.machinery import PathFinder
+class WithoutIt(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.partition(".")[0] == {missing!r} else super().find_spec(name, path, target)
+sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutIt
+from deep3.host.cli import main
+sys.exit(main())
+"""
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments.split()], capture_output=True, text=True, cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "HOME": str(folder)},
+    )  # fmt: skip
 
 
 def test_a_data_set_names_the_extra_that_it_needs(
