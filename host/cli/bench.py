@@ -4,36 +4,45 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 from deep3.errors import UsageError
+from deep3.files import check_output
 from deep3.hdl.contract.config import EngineConfig
 from deep3.host.reports.timing import critical_path_words
 
 from .command import Command, Report
+from .picture import picture
 
 __all__ = ["COMMAND"]
 
 
-OWNERS = {"config": ("timing",), "seed": ("timing", "learning"), "case": ("learning",)}
+OWNERS = {
+    "config": ("timing",), "seed": ("timing", "learning"), "case": ("learning",), "picture": ("evolving",)
+}  # fmt: skip
 """Of each option, what it is for."""
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
-        choices=["engine", "timing", "link", "cost-model", "workers", "learning", "projection", "training"],
+        choices=[
+            "engine", "timing", "link", "cost-model", "workers", "learning", "projection", "evolving", "training",
+        ],  # fmt: skip
         help="engine: efficiency of array and schedule, from counters of the RTL; timing: frequency of a routed engine"
         "; link: payload at the RTL's line, goodput of the host on loopback; cost-model: predictions beside RTL, Yosys"
         " and this machine (about an hour); workers: a CPU worker on a busy machine, free and pinned to one core;"
         " learning: networks of the literature in the engine's arithmetic and in float32 (hours; each run on stderr);"
         " projection: beside principal components on ISOLET, its growth with the samples, memory of 10 GB of them;"
-        " training: a CPU worker beside the machine's matrix product, what a run does beside training, and projection",
+        " training: a CPU worker beside the machine's matrix product, what a run does beside training, and projection;"
+        " evolving: classes and sensors that come in mid-stream, beside starting again",
     )
     parser.add_argument("--config", metavar="FILE", help="timing: engine to route (TOML; default: 8x8)")
     parser.add_argument(
         "--seed", type=int, metavar="N", help="timing: seed of the placer (default 1); learning: this only of 1, 2, 3"
     )
     parser.add_argument("--case", metavar="NAME", help="learning: this one only, such as lenet5-sgd (default: all)")
+    parser.add_argument("--picture", type=picture, metavar="FILE", help="evolving: draw it too (.png, .pdf or .svg)")
 
 
 def _run(arguments: argparse.Namespace) -> Report:
@@ -68,6 +77,8 @@ def _run(arguments: argparse.Namespace) -> Report:
         from deep3.host.measure.training import bench_training
 
         return {"bench": "training", **bench_training()}
+    if arguments.what == "evolving":
+        return {"bench": "evolving", "cases": _run_evolving(arguments.picture)}
     # PyTorch takes seconds to import; the other commands do without it.
     if arguments.what == "learning":
         return {"bench": "learning", "cases": _run_learning(arguments.case, arguments.seed)}
@@ -92,6 +103,19 @@ def _run_learning(case: str | None, seed: int | None) -> list[Report]:
     return [asdict(result) for result in bench_learning(names, SEEDS if seed is None else (seed,), finished)]
 
 
+def _run_evolving(path: str | None) -> list[Report]:
+    if path is not None:
+        check_output(path)
+    from deep3.host.measure.evolving import bench_evolving
+
+    cases = bench_evolving()
+    if path is not None:
+        from deep3.host.reports.evolving_plot import plot_evolving
+
+        plot_evolving(cases, Path(path))
+    return [asdict(case) for case in cases]
+
+
 def _run_link() -> Report:
     from deep3.host.measure.link import PEERS, bench_host, bench_rtl
 
@@ -114,6 +138,7 @@ def _describe(report: Report) -> str:
         "learning": _describe_learning,
         "projection": _describe_projection,
         "training": _describe_training,
+        "evolving": _describe_evolving,
     }
     return describers[report["bench"]](report)
 
@@ -199,6 +224,21 @@ def _describe_training(report: Report) -> str:
         ),
         _describe_projection(report["projection"]),
     ])
+
+
+def _describe_evolving(report: Report) -> str:
+    lines = []
+    for case in report["cases"]:
+        lines.append(
+            f"new {case['what']}: accuracy {case['before'][-1]:.2%}; grown, {case['grown'][0]:.2%} after an epoch, "
+            f"{case['grown'][-1]:.2%} after {len(case['grown'])}; started again, {case['again'][0]:.2%} and "
+            f"{case['again'][-1]:.2%}"
+        )
+        lines.append(
+            f"  {case['atoms_before']} atoms, then {case['atoms_grown']}; projection {1e3 * case['grown_s']:.0f} ms, "
+            f"started again {1e3 * case['again_s']:.0f} ms (CPU time)"
+        )
+    return "\n".join(lines)
 
 
 def _describe_engine(report: Report) -> str:

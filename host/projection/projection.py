@@ -11,7 +11,7 @@ from .dictionary import Dictionary, project
 from .errors import ALL_EQUAL, ProjectionError
 from .rotation import axes_of_length
 
-__all__ = ["HEADROOM", "Projection", "fit_projection"]
+__all__ = ["HEADROOM", "Projection", "fit_projection", "scale_exponents"]
 
 MIN_SCALE_SHARE = 0.35
 """A feature is divided by its deviation, at least by this share of the largest: whitening amplifies noise."""
@@ -109,16 +109,27 @@ def fit_projection(
         coefficients = x - mean
     offset = coefficients.mean(axis=0, dtype=np.float64).astype(np.float32)
     coefficients -= offset
-    deviation = np.sqrt(np.einsum("ij,ij->j", coefficients, coefficients, dtype=np.float64) / len(x))
+    projection = Projection(mean, basis, offset, scale_exponents(coefficients))
+    return projection, projection.scaled(coefficients)
+
+
+def scale_exponents(coefficients: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Of two, ``outputs``: what centred ``samples x outputs`` are divided by to fill Q3.12.
+
+    Raises
+    ------
+    ProjectionError
+        For samples that are all equal.
+    """
+    deviation = np.sqrt(np.einsum("ij,ij->j", coefficients, coefficients, dtype=np.float64) / len(coefficients))
     if not (deviation > 0).any():
         raise ProjectionError(ALL_EQUAL)
     exponents = np.rint(np.log2(np.maximum(deviation, MIN_SCALE_SHARE * deviation.max())))
     # A rare, large value of an otherwise small feature must fit the format too.
     largest = np.maximum(coefficients.max(axis=0), -coefficients.min(axis=0)).astype(np.float64)
     largest = np.maximum(largest, np.finfo(np.float32).tiny)
-    exponents = np.maximum(exponents, np.ceil(np.log2(HEADROOM * largest / MAX_VALUE)))
-    projection = Projection(mean, basis, offset, exponents.astype(np.int64))
-    return projection, projection.scaled(coefficients)
+    found: NDArray[np.int64] = np.maximum(exponents, np.ceil(np.log2(HEADROOM * largest / MAX_VALUE))).astype(np.int64)
+    return found
 
 
 def _coefficients(
