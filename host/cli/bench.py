@@ -28,7 +28,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "what",
         choices=[
             "engine", "timing", "link", "cost-model", "workers", "learning", "projection", "evolving", "training",
-        ],  # fmt: skip
+        ],
         help="engine: efficiency of array and schedule, from counters of the RTL; timing: frequency of a routed engine"
         "; link: payload at the RTL's line, goodput of the host on loopback; cost-model: predictions beside RTL, Yosys"
         " and this machine (about an hour); workers: a CPU worker on a busy machine, free and pinned to one core;"
