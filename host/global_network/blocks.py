@@ -68,7 +68,9 @@ def _cuts(network: Network, sample: Sample) -> Iterator[tuple[Indices, Indices]]
             continue
         each = (columns - 1) // whole
         inputs = before if each == 1 else (before[:, None] * each + np.arange(each)).ravel()
-        yield rows, np.append(inputs, columns - 1)
+        with_bias = np.empty(len(inputs) + 1, np.int64)
+        with_bias[:-1], with_bias[-1] = inputs, columns - 1
+        yield rows, with_bias
 
 
 def _taken(matrix: NDArray[np.float32], rows: Indices, columns: Indices) -> NDArray[np.float32]:
