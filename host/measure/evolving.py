@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from deep3.compiler.network.network import Network
+from deep3.compiler.network.subsample import taken_from
 from deep3.hdl.contract.fixed_point import from_q3_12, saturate_q3_12
 from deep3.host.data import load
 from deep3.host.global_network.global_network import GlobalNetwork
@@ -85,11 +86,12 @@ class _Learner:
         seen, _ = saturate_q3_12(self.scales.transform(self.projection.transform(test[0])))
         x_test = from_q3_12(seen).astype(np.float32)
         backend, rng = DenseBackend(self.network.topology, compiled=can_compile()), np.random.default_rng(2)
+        whole = tuple(np.arange(size) for size in taken_from(self.network.topology))
         accuracies = []
         for _ in range(EPOCHS):
             order = rng.permutation(len(y))[: len(y) // BATCH * BATCH].reshape(-1, BATCH)
             trained = backend.train(self.network.weights, words[order], y[order], RATE, seed=1)
-            self.network.add((), trained.difference)
+            self.network.add(whole, trained.difference)
             accuracies.append(float((self.network.outputs(x_test).argmax(axis=1) == test[1]).mean()))
         return accuracies
 

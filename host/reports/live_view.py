@@ -167,7 +167,7 @@ def _progress(run: str, state: _State) -> RenderableType:
     line = Table.grid(padding=(0, 2))
     line.add_row(
         Text(f"{run} run", style="bold"),
-        ProgressBar(total=max(1, state.iterations), completed=min(state.iteration, state.iterations), width=30),
+        ProgressBar(total=max(1, state.iterations), completed=min(state.iteration, state.iterations), width=20),
         Text(f"{state.iteration:,} of {state.iterations:,} pushes, {_clock(state.now_s())}{left}"),
     )
     return line
