@@ -42,7 +42,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, metavar="N", help="timing: seed of the placer (default 1); learning: this only of 1, 2, 3"
     )
     parser.add_argument("--case", metavar="NAME", help="learning: this one only, such as lenet5-sgd (default: all)")
-    parser.add_argument("--picture", type=picture, metavar="FILE", help="evolving: draw it too (image file; default: no)")
+    parser.add_argument("--picture", type=picture, metavar="FILE", help="evolving: draw it too (default: no picture)")
 
 
 def _run(arguments: argparse.Namespace) -> Report:
