@@ -12,7 +12,7 @@ from deep3.compiler.network.network import Network
 from deep3.hdl.contract.config import EngineConfig
 from deep3.hdl.contract.program import Memory
 
-from .convolution.constants import Table, identity_words, tables
+from .convolution.constants import Table, identity_words, placed, tables
 from .dropout import kept
 from .inputs import rows_of, rows_together, side_by_side, sides
 from .optimisers.optimiser import SGD, Adagrad, Optimiser
@@ -20,7 +20,7 @@ from .steps import Step, steps
 from .tensors import NO_BORDER, Border, DoesNotFit, Maps, Matrix, Words, pitch_words
 from .weight_order import row_words, weight_image, weight_places
 
-__all__ = ["DoesNotFit", "Layout", "Matrix", "most_buffers"]
+__all__ = ["DoesNotFit", "Layout", "Matrix", "check_room", "most_buffers"]
 
 MAX_BUFFERS = 8191
 
@@ -75,7 +75,7 @@ class Layout:
 
     def _check_places(self) -> None:
         config, network = self.config, self.network
-        _check("layers", len(network.trained), config.max_layers, "layers (max_layers)")
+        check_room("layers", len(network.trained), config.max_layers, "layers (max_layers)")
         if self.optimiser.elementwise and not config.convolution:
             raise DoesNotFit(
                 f"{self.optimiser} does not fit: convolution needed, the engine has none (convolution = false)"
@@ -86,15 +86,15 @@ class Layout:
         if min(kept(self.steps)) < 1 and not config.dropout:
             raise DoesNotFit("layers do not fit: dropout needed, the engine has none (dropout = false)")
         if config.loss_unit:
-            _check("classes", network.classes, config.max_classes, "classes (max_classes)")
-            _check("classes", network.classes, config.accumulator_words, "sums (accumulator_words)")
-            _check("labels", self.batch * self.buffers, config.label_words, "words (label_words)")
-            _check("errors", self.errors_end, config.error_words, "words (error_bank_words x banks)")
-        _check("weights", self.weights_end, config.weight_words, "words (weight_bank_words x banks)")
+            check_room("classes", network.classes, config.max_classes, "classes (max_classes)")
+            check_room("classes", network.classes, config.accumulator_words, "sums (accumulator_words)")
+            check_room("labels", self.batch * self.buffers, config.label_words, "words (label_words)")
+            check_room("errors", self.errors_end, config.error_words, "words (error_bank_words x banks)")
+        check_room("weights", self.weights_end, config.weight_words, "words (weight_bank_words x banks)")
         what = "weights and the optimiser's state"
-        _check(what, self.state_end, config.weight_words, "words (weight_bank_words x banks)")
+        check_room(what, self.state_end, config.weight_words, "words (weight_bank_words x banks)")
         words = self.inputs.base + self.buffers * self.buffer_words
-        _check("activations", words, config.activation_words, "words (activation_bank_words x banks)")
+        check_room("activations", words, config.activation_words, "words (activation_bank_words x banks)")
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
@@ -185,12 +185,7 @@ class Layout:
     @cached_property
     def constants(self) -> dict[Table, int]:
         """Addresses in W of the constants that pooling multiplies by, and of a zero."""
-        found = {}
-        end = self.weights[-1].end
-        for table in tables(self.steps, self.first):
-            found[table] = end
-            end += len(table.words(self.config.rows))
-        return found
+        return placed(tables(self.steps, self.first), self.config.rows, self.weights[-1].end)
 
     @property
     def zeros(self) -> int:
@@ -361,7 +356,14 @@ def _reads_ones(step: Step) -> bool:
     return isinstance(step.operation, Dense)
 
 
-def _check(what: str, needed: int, available: int, unit: str) -> None:
+def check_room(what: str, needed: int, available: int, unit: str) -> None:
+    """The engine has as many as are needed.
+
+    Raises
+    ------
+    DoesNotFit
+        When it does not.
+    """
     if needed > available:
         raise DoesNotFit(f"{what} do not fit: {needed} needed, the engine has {available} {unit}")
 

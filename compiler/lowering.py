@@ -14,7 +14,7 @@ from deep3.hdl.contract.program import Loss, StartParameters
 
 from . import dense
 from .convolution import backward, forward, pool, update
-from .layout import Layout
+from .layout import Layout, most_buffers
 from .optimisers import adagrad, descent
 from .optimisers.optimiser import SGD, Adagrad, Optimiser
 from .phase import Orientation, Phase
@@ -22,7 +22,17 @@ from .schedule import schedule
 from .steps import Readout, Step
 from .tensors import DoesNotFit
 
-__all__ = ["Lowered", "Orientation", "Phase", "Program", "check_tiles", "forward_phase", "lower", "quantise_rate"]
+__all__ = [
+    "Lowered",
+    "Orientation",
+    "Phase",
+    "Program",
+    "check_tiles",
+    "forward_phase",
+    "lower",
+    "lower_with_most_buffers",
+    "quantise_rate",
+]
 
 MIN_RATE_MANTISSA = 16
 
@@ -137,6 +147,19 @@ def lower(
         )
     check_tiles(placed[0].phases + placed[-1].phases, config)
     return Lowered(layout, *placed)
+
+
+def lower_with_most_buffers(
+    network: Network, config: EngineConfig, batch: int, optimiser: Optimiser = SGD
+) -> Lowered:
+    """Programs with as many input buffers as fit: then the batches of a push are usually all there before a run begins.
+
+    Raises
+    ------
+    ValueError, DoesNotFit
+        As `lower`.
+    """
+    return lower(network, config, batch, max(1, most_buffers(network, config, batch, optimiser)), optimiser)
 
 
 def quantise_rate(learning_rate: float, batch: int, optimiser: Optimiser = SGD) -> tuple[int, int]:

@@ -5,11 +5,11 @@ from functools import cached_property
 
 import numpy as np
 
-from .convolution.constants import Table, tables
-from .layout import Layout
+from .convolution.constants import Table, placed, tables
+from .layout import Layout, check_room
 from .network.subsample import of_size
 from .steps import Step, steps
-from .tensors import DoesNotFit, Matrix, Words
+from .tensors import Matrix, Words
 
 __all__ = ["HALVES", "PieceLayout", "StreamedLayout"]
 
@@ -37,10 +37,7 @@ class StreamedLayout(Layout):
             ("weights", self.halves_base + HALVES * widest, config.weight_words, "weight_bank_words"),
             ("activations", words, config.activation_words, "activation_bank_words"),
         ):
-            if needed > available:
-                raise DoesNotFit(
-                    f"{what} do not fit: {needed} needed, the engine has {available} words ({name} x banks)"
-                )
+            check_room(what, needed, available, f"words ({name} x banks)")
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
@@ -50,12 +47,7 @@ class StreamedLayout(Layout):
     @cached_property
     def constants(self) -> dict[Table, int]:
         """See `Layout.constants`; those of forward programs, from address 0 on."""
-        found: dict[Table, int] = {}
-        end = 0
-        for table in tables(self.steps, len(self.steps)):
-            found[table] = end
-            end += len(table.words(self.config.rows))
-        return found
+        return placed(tables(self.steps, len(self.steps)), self.config.rows, 0)
 
     @cached_property
     def halves_base(self) -> int:

@@ -125,6 +125,10 @@ class ModelTask(Work):
     name: str
     in_memory: bool = False
 
+    def batches(self, largest: bool) -> list[int]:
+        """Samples of a batch that are to be weighed, ascending: the task's own, or all powers of two up to it."""
+        return [1 << power for power in range(self.batch.bit_length())] if largest else [self.batch]
+
 
 def _check(*ranges: tuple[str, int, int, int]) -> None:
     for name, value, low, high in ranges:

@@ -155,16 +155,17 @@ def _roomy(network: Network, like: EngineConfig, optimiser: Optimiser = SGD) -> 
 def _fitted(layout: Layout) -> EngineConfig:
     """The layout's engine with operand memories as large as it needs."""
     config = layout.config
-
-    def bank_words(words: int) -> int:
-        return max(1, -(-words // (config.banks * BANK_GRANULARITY_WORDS))) * BANK_GRANULARITY_WORDS
-
     return replace(
         config,
-        activation_bank_words=bank_words(layout.inputs.base + layout.buffers * layout.buffer_words),
-        weight_bank_words=bank_words(layout.state_end),
-        error_bank_words=bank_words(layout.errors_end),
+        activation_bank_words=bank_words(config, layout.inputs.base + layout.buffers * layout.buffer_words),
+        weight_bank_words=bank_words(config, layout.state_end),
+        error_bank_words=bank_words(config, layout.errors_end),
     )
+
+
+def bank_words(config: EngineConfig, words: int) -> int:
+    """Of each bank of a memory that has so many words: the least that an engine takes."""
+    return max(1, -(-words // (config.banks * BANK_GRANULARITY_WORDS))) * BANK_GRANULARITY_WORDS
 
 
 def _labels(count: int) -> int:

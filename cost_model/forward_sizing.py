@@ -11,11 +11,11 @@ from .boards import BoardDescription
 from .choice import NothingFits
 from .design import MOST_LAYERS, ModelTask, link_kind
 from .devices import Device, load_device
-from .engine_choice import geometries, shortages
+from .engine_choice import bank_words, geometries, shortages
 from .link_time import link_of
 from .local_network import last
 from .resources import block_rams, blocks_taken
-from .routed import Ground, evidence_of, routed_shapes
+from .routed import Ground, advised, evidence_of, routed_shapes
 from .streamed_time import StreamedTime
 
 __all__ = ["ForwardDesign", "size_forward"]
@@ -77,11 +77,10 @@ def size_forward(
     """
     device = load_device(board.device)
     routed = routed_shapes(board, convolution=not task.network.is_dense)
-    within = None if unrouted or not routed else routed
-    batches = [1 << power for power in range(task.batch.bit_length())] if largest else [task.batch]
+    batches = task.batches(largest)
     found: list[ForwardDesign] = []
     reason = "its device has no array"
-    for rows, columns in geometries(device, within):
+    for rows, columns in geometries(device, advised(routed, unrouted)):
         for batch in batches:
             try:
                 config = _engine(replace(task, batch=batch), board, device, rows, columns)
@@ -114,8 +113,8 @@ def _engine(task: ModelTask, board: BoardDescription, device: Device, rows: int,
     )
     widest = max(matrix.words for matrix in layout.weights)
     least = max(matrix.pitch for matrix in layout.weights)
-    activations = _bank_words(like, layout.inputs.base + layout.inputs.words)
-    words = [_bank_words(like, layout.halves_base + HALVES * words) for words in (least, widest)]
+    activations = bank_words(like, layout.inputs.base + layout.inputs.words)
+    words = [bank_words(like, layout.halves_base + HALVES * words) for words in (least, widest)]
 
     def engine(steps: int) -> EngineConfig:
         return replace(
@@ -130,7 +129,3 @@ def _engine(task: ModelTask, board: BoardDescription, device: Device, rows: int,
     if short:
         raise DoesNotFit(f"{short[0]}, of memories of {activations} and {words[0]} words a bank")
     return engine(last(fewest, min(enough, most // BANK_GRANULARITY_WORDS), fits))
-
-
-def _bank_words(config: EngineConfig, words: int) -> int:
-    return max(1, -(-words // (config.banks * BANK_GRANULARITY_WORDS))) * BANK_GRANULARITY_WORDS

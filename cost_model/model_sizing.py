@@ -21,7 +21,7 @@ from .engine_choice import FEWEST_CLASSES, Shortage, geometries, layouts, shorta
 from .link_time import link_of
 from .local_network import MEASURED_MAPS_RATIO, MEASURED_RATIO, SHARES, last
 from .local_network import largest as largest_that_fits
-from .routed import evidence_of, routed_shapes
+from .routed import advised, evidence_of, routed_shapes
 from .step_time import BoardStep
 
 __all__ = ["largest_batch", "measured_ratio", "size_model"]
@@ -52,7 +52,7 @@ def size_model(
     """
     device = load_device(board.device)
     routed = routed_shapes(board, convolution=task.optimiser.elementwise or not task.network.is_dense)
-    within = None if unrouted or not routed else routed
+    within = advised(routed, unrouted)
     shapes = list(geometries(device, within))
     found = [
         _design(task, board, device, lowered, 1.0, routed)
@@ -105,7 +105,7 @@ def _shares(
     """Shares of the network, ``networks`` of `SHARES`, on the engines of one geometry that the board holds: for each
     batch the largest, and the largest whose maps fill all columns of the array in each of their tiles."""
     is_held = False
-    for batch in reversed(_batches(task, largest)):
+    for batch in task.batches(largest):
         parts = [replace(task, network=network, batch=batch) for network in networks]
         for ratio, lowered in _shares_in_batches(parts, board, device, rows, columns):
             # The larger the batch, the smaller the share.
@@ -187,16 +187,11 @@ def _lowered(
 ) -> Iterator[Lowered]:
     """The network on the engines of one geometry that the board holds."""
     for together in _rows_together(task, rows, columns):
-        for batch in _batches(task, largest):
+        for batch in reversed(task.batches(largest)):
             found = _on_smallest(task, batch, board, device, rows, columns, together)
             if found is not None:
                 yield found
                 break
-
-
-def _batches(task: ModelTask, largest: bool) -> list[int]:
-    """To weigh, the largest first."""
-    return [1 << power for power in reversed(range(task.batch.bit_length()))] if largest else [task.batch]
 
 
 def _on_smallest(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .boards import BoardDescription, RoutedShape, board_names, load_board
 
-__all__ = ["Evidence", "Ground", "evidence_of", "routed_shapes"]
+__all__ = ["Evidence", "Ground", "advised", "evidence_of", "routed_shapes"]
 
 
 class Evidence(enum.Enum):
@@ -52,6 +52,12 @@ def routed_shapes(board: BoardDescription, convolution: bool = False) -> list[Ro
     found = {*board.routed, *(shape for other in alike for shape in other.routed)}
     fast = [shape for shape in found if shape.sync_hz >= board.clock.sync_hz and shape.convolution >= convolution]
     return sorted(fast, key=lambda shape: (shape.rows, shape.columns, shape.convolution, -shape.sync_hz))
+
+
+def advised(shapes: list[RoutedShape], unrouted: bool) -> list[RoutedShape] | None:
+    """Shapes that an array must be no larger than to be advised; None for any: where there are none, and where
+    ``unrouted`` ones are asked for."""
+    return None if unrouted or not shapes else shapes
 
 
 def evidence_of(rows: int, columns: int, shapes: list[RoutedShape]) -> Ground:

@@ -17,7 +17,7 @@ from .devices import Device, load_device
 from .engine_choice import Shortage, engine_for, geometries, shortages
 from .link_time import link_of
 from .local_network import FEWEST_FEATURES, LocalNetwork, chain, largest, last
-from .routed import Ground, evidence_of, routed_shapes
+from .routed import Ground, advised, evidence_of, routed_shapes
 from .step_time import BoardStep
 
 __all__ = ["embedding_range", "size"]
@@ -37,7 +37,7 @@ def size(task: Task, board: BoardDescription, unrouted: bool = False) -> list[Lo
     device = load_device(board.device)
     networks = chain(task.network)
     routed = routed_shapes(board, convolution=task.optimiser.elementwise)
-    within = None if unrouted or not routed else routed
+    within = advised(routed, unrouted)
     found: list[LocalDesign] = []
     for rows, columns in geometries(device, within):
         design = _design(task, board, device, networks, evidence_of(rows, columns, routed), rows, columns)

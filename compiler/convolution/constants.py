@@ -70,6 +70,15 @@ def tables(steps: Sequence[Step], first: int) -> list[Table]:
     return list(dict.fromkeys(found))
 
 
+def placed(found: Sequence[Table], rows: int, base: int) -> dict[Table, int]:
+    """Addresses of tables one behind the other from ``base`` on, for an array of ``rows``."""
+    places: dict[Table, int] = {}
+    for table in found:
+        places[table] = base
+        base += len(table.words(rows))
+    return places
+
+
 def readout_table(step: Step) -> Table:
     """An identity matrix as large as the outputs."""
     return Table((1,), step.maps)

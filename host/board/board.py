@@ -65,11 +65,7 @@ class Board:
         BoardError
             When it was lowered for another engine.
         """
-        if lowered.layout.config != self.config:
-            raise BoardError(
-                f"{self.port.name} has engine {self.config.digest}; "
-                f"the network was lowered for engine {lowered.layout.config.digest}"
-            )
+        self.check_engine(lowered.layout.config)
         self.port.write(Space.PROGRAM, 0, lowered.image())
         borders = lowered.layout.borders()
         if len(borders):
@@ -77,6 +73,20 @@ class Board:
         self.port.flush()
         self._lowered = lowered
         self._program = None
+
+    def check_engine(self, config: EngineConfig) -> None:
+        """The board's engine is that for which programs were lowered.
+
+        Raises
+        ------
+        BoardError
+            When it is another.
+        """
+        if config != self.config:
+            raise BoardError(
+                f"{self.port.name} has engine {self.config.digest}; "
+                f"the network was lowered for engine {config.digest}"
+            )
 
     def forget(self) -> None:
         """The network is gone: something else was written over it."""

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from deep3.compiler.streaming import Piece, Streamed
 from deep3.hdl.contract.program import Space
 
-from .board import Board, BoardError, whole_batches
+from .board import Board, whole_batches
 
 __all__ = ["StreamedBoard"]
 
@@ -43,11 +43,7 @@ class StreamedBoard:
 
     def __init__(self, board: Board, streamed: Streamed, weights: Sequence[Int16]) -> None:
         layout = streamed.layout
-        if layout.config != board.config:
-            raise BoardError(
-                f"{board.port.name} has engine {board.config.digest}; "
-                f"the network was lowered for engine {layout.config.digest}"
-            )
+        board.check_engine(layout.config)
         self._board = board
         self._port = board.port
         self._streamed = streamed

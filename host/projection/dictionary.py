@@ -24,7 +24,7 @@ PANEL = 32
 """Samples beyond the threshold whose residuals are formed together."""
 ROUNDING = 1e-5
 """Share of a sample's energy by which it less that of its coefficients may be wrong, in single precision."""
-LEAST_BETA = 1e-6
+LEAST_DISTANCE = 1e-6
 """Below, a distance is the rounding of single precision."""
 AGAIN = 0.1
 """Of a sample's energy: where less is left by the atoms, rounding left some of them in it, and once more is enough."""
@@ -179,7 +179,7 @@ class Dictionary:
 
     def _grow_chunk(self, x: NDArray[np.float32], coefficients: NDArray[np.float32]) -> None:
         energy = energies(x)
-        limit = max(self.beta, LEAST_BETA) ** 2 * energy
+        limit = max(self.beta, LEAST_DISTANCE) ** 2 * energy
         left, doubtful = energy.copy(), limit - np.float32(ROUNDING) * energy
         doubtful[energy == 0] = np.inf
         done = told = 0

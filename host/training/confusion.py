@@ -5,9 +5,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from deep3.files import write_text
 from deep3.host.data.table import Part
 from deep3.host.records.events import RecordError
@@ -15,7 +12,7 @@ from deep3.host.records.run_folder import CHECKPOINTS, CONFUSION_FILE
 
 from .begin import Run
 from .checkpoint import Checkpoint
-from .predict import predict
+from .predict import confusion_counts, predict
 
 __all__ = ["Confusion", "find_confusion", "keep_confusion"]
 
@@ -52,7 +49,7 @@ def keep_confusion(run: Run, folder: Path) -> None:
         part, inputs, labels = "validation", data.validation_inputs, data.validation_labels
     else:
         part, inputs, labels = "test", data.test_inputs, data.test_labels
-    counts = _counts(labels, best.network.outputs(inputs).argmax(axis=1), len(best.class_names))
+    counts = confusion_counts(labels, best.network.outputs(inputs).argmax(axis=1), len(best.class_names))
     kept = Confusion(best.iteration, part, best.class_names, tuple(map(tuple, counts.tolist())))
     write_text(str(folder / CONFUSION_FILE), json.dumps(dataclasses.asdict(kept), ensure_ascii=False) + "\n")
 
@@ -92,6 +89,3 @@ def _read(path: Path) -> Confusion:
         raise RecordError(f"{path}: damaged")
     return kept
 
-
-def _counts(true: NDArray[np.int64], found: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    return np.bincount(true * classes + found, minlength=classes**2).reshape(classes, classes)

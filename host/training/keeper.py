@@ -53,13 +53,13 @@ class Keeper:
 
     def test(self) -> Scored | None:
         """The best network, which is written, on the test samples; None where there are none, or no network yet."""
-        best, data = self._unwritten, self._run.prepared.training
+        best = self._unwritten
         self._write_best()
         if best is None and self._checkpoint_path.exists():
             best = Checkpoint.load(self._checkpoint_path)
-        if best is None or data.test_inputs is None or data.test_labels is None:
+        found = None if best is None else self._run.prepared.training.test(best.network)
+        if found is None:
             return None
-        found = best.network.evaluate(data.test_inputs, data.test_labels)
         return Scored(self._state.iteration, found.accuracy, found.samples, self._state.seconds)
 
     def _write_best(self) -> None:

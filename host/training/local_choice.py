@@ -11,6 +11,7 @@ import numpy as np
 
 from deep3.compiler.network.layers import MAX_SIZE
 from deep3.compiler.network.network import training_multiply_adds
+from deep3.compiler.network.subsample import local_sizes
 from deep3.cost_model.local_network import LocalNetwork
 from deep3.host.data import Dataset
 from deep3.host.projection.dictionary import Dictionary
@@ -96,8 +97,10 @@ def choose_embedding(settings: TrainSettings, dataset: Dataset) -> TrainSettings
     if not spanned.length:
         raise ProjectionError(ALL_EQUAL)
     tried = lengths(spanned.length) or [spanned.length]
-    hidden = tuple(max(1, round(settings.ratio * size)) for size in settings.hidden)
-    candidates = [LocalNetwork((length, *hidden, dataset.classes), settings.ratio) for length in tried]
+    candidates = [
+        LocalNetwork(local_sizes((length, *settings.hidden, dataset.classes), settings.ratio), settings.ratio)
+        for length in tried
+    ]
     found = choose_local(settings, dataset, candidates, lambda local: training_multiply_adds(local.sizes))
     assert found.best is not None
     return replace(settings, embedding=found.best.embedding)

@@ -78,9 +78,7 @@ def train_in_memory(
     assert best.checkpoint is not None
     assert history.best is not None  # Every run begins with an evaluation.
     lost = {name: part.lost for name, part in history.contributions.items() if part.lost is not None}
-    tested = None
-    if data.test_inputs is not None and data.test_labels is not None:
-        tested = best.checkpoint.network.evaluate(data.test_inputs, data.test_labels)
+    tested = data.test(best.checkpoint.network)
     return InMemory(
         best.checkpoint, history.best.validation_accuracy, history.iteration, run.prepared.clipped, tested, lost
     )

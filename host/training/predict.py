@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deep3.files import check_output, write_text
 from deep3.hdl.contract.program import Loss
@@ -17,7 +18,7 @@ from .checkpoint import Checkpoint, CheckpointError
 from .import_model import import_for
 from .settings import SettingsError
 
-__all__ = ["load_run", "predict"]
+__all__ = ["confusion_counts", "load_run", "predict"]
 
 
 def load_run(run: str) -> Checkpoint:
@@ -89,8 +90,7 @@ def predict(
     accuracy, confusion = None, None
     if table.labels is not None:
         true = table.labels.among(names, f"{table.name}: labels")[rows]
-        counts = np.bincount(true * len(names) + found, minlength=len(names) ** 2).reshape(len(names), len(names))
-        accuracy, confusion = float((found == true).mean()), counts.tolist()
+        accuracy, confusion = float((found == true).mean()), confusion_counts(true, found, len(names)).tolist()
     if output is not None:
         write_text(str(output), "".join(f"{names[index]}\n" for index in found))
     changed = is_trained_on and table.digest != checkpoint.origin.digest
@@ -107,6 +107,11 @@ def predict(
         "output": None if output is None else str(output),
         "note": "the file has changed since the run, which may have trained on these rows" if changed else None,
     }
+
+
+def confusion_counts(true: NDArray[np.int64], found: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """Samples of each true class (rows) that were taken for each class (columns)."""
+    return np.bincount(true * classes + found, minlength=classes**2).reshape(classes, classes)
 
 
 def _of_model(model: str, input_shape: tuple[int, ...] | None, table: Table) -> Checkpoint:

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deep3.compiler.cycles import run_cycles
-from deep3.compiler.layout import most_buffers
-from deep3.compiler.lowering import lower
+from deep3.compiler.lowering import lower_with_most_buffers
 from deep3.errors import Deep3Error
 from deep3.files import write_text
 from deep3.hdl.contract.config import EngineConfig
@@ -111,8 +110,7 @@ def _predict_cycles(
     network = checkpoint.network.local_topology()
     try:
         config = EngineConfig.load(str(folder / ENGINE_FILE))
-        buffers = most_buffers(network, config, settings.batch, settings.update_rule)
-        lowered = lower(network, config, settings.batch, max(1, buffers), settings.update_rule)
+        lowered = lower_with_most_buffers(network, config, settings.batch, settings.update_rule)
     except (Deep3Error, ValueError, OSError) as error:
         notes.append(f"no predicted cycles: {error}")
         return

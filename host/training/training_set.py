@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deep3.host.global_network.global_network import Evaluation, GlobalNetwork
+
 __all__ = ["TrainingSet"]
 
 
@@ -21,3 +23,9 @@ class TrainingSet:
     validation_labels: NDArray[np.int64]
     test_inputs: NDArray[np.float32] | None = None
     test_labels: NDArray[np.int64] | None = None
+
+    def test(self, network: GlobalNetwork) -> Evaluation | None:
+        """A network on the test samples; None where there are none."""
+        if self.test_inputs is None or self.test_labels is None:
+            return None
+        return network.evaluate(self.test_inputs, self.test_labels)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deep3.compiler.dropout import engine_weights, network_weights
-from deep3.compiler.layout import DoesNotFit, most_buffers
-from deep3.compiler.lowering import lower
+from deep3.compiler.layout import DoesNotFit
+from deep3.compiler.lowering import lower_with_most_buffers
 from deep3.compiler.network.network import Network
 from deep3.compiler.optimisers.optimiser import SGD, Optimiser
 from deep3.hdl.contract.fixed_point import STEPS, from_q3_12, saturate_q3_12
@@ -105,9 +105,7 @@ class FpgaBackend:
         if not config.loss_unit:
             raise BackendError(f"{name} cannot train: loss_unit of its configuration must be true, not False")
         try:
-            # As many buffers as fit: then the batches of a push are usually all there before the run begins.
-            buffers = most_buffers(topology, config, batch, optimiser)
-            lowered = lower(topology, config, batch, max(1, buffers), optimiser)
+            lowered = lower_with_most_buffers(topology, config, batch, optimiser)
         except DoesNotFit as error:
             remedy = what_fits(topology, config, batch, optimiser)
             raise BackendError(f"local network {topology.widths} on {name}: {error}; {remedy}") from None

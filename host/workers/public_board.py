@@ -8,8 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deep3.compiler.layout import most_buffers
-from deep3.compiler.lowering import lower
+from deep3.compiler.lowering import lower_with_most_buffers
 from deep3.compiler.network.layers import Dropout
 from deep3.compiler.network.network import Network
 from deep3.compiler.streaming import Streamed, stream
@@ -135,8 +134,7 @@ class Board:
             if streamed:
                 self._program = stream(network, self.config, batch)
             else:
-                buffers = most_buffers(network, self.config, batch)
-                self._board.load(lower(network, self.config, batch, max(1, buffers)))
+                self._board.load(lower_with_most_buffers(network, self.config, batch))
                 self._program = None
         except ValueError as error:
             raise BoardUseError(f"network {network.widths} on {self._board.port.name}: {error}") from None
